@@ -1,0 +1,130 @@
+/* conf.h: farebox.conf, read and checked; the home of libinih. */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/money.h"
+
+/* The order is that of the words in option.def. */
+enum hold_input { HOLD_INPUT_BOUND, HOLD_INPUT_ESTIMATE };
+enum durability { DURABILITY_FLUSH, DURABILITY_PROCESS };
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
+enum model_kind { MODEL_CHAT };
+enum stream_options { STREAM_OPTIONS_YES, STREAM_OPTIONS_NO };
+
+struct provider;
+
+/* One way to a model: a provider, and what that provider calls the model. */
+struct route {
+	const struct provider *provider;
+	const char *model;
+};
+
+#define OPTION_C_TEXT const char *
+#define OPTION_C_INT int64_t
+#define OPTION_C_CHOICE int
+#define OPTION_C_PRICE struct price
+#define OPTION_C_ROUTE struct route
+
+/* One [provider NAME]. `key` is the secret that key_file or key_env holds. */
+struct provider {
+	const char *name;
+	int line;
+	const char *key; /* NULL when the provider needs none */
+#define OPTION_PROVIDER(kind, name, value, min, max, unit, doc) \
+	OPTION_C_##kind name;
+#include "base/option.def"
+};
+
+/* One [model ID]; `id` is its public ID. */
+struct model {
+	const char *name;
+	int line;
+#define OPTION_MODEL(kind, name, value, min, max, unit, doc) \
+	OPTION_C_##kind name;
+#include "base/option.def"
+};
+
+/* A whole configuration. Read-only once loaded; every pointer is its own. */
+struct conf {
+#define OPTION_FAREBOX(kind, name, value, min, max, unit, doc) \
+	OPTION_C_##kind name;
+#include "base/option.def"
+	struct provider *providers;
+	size_t n_providers;
+	struct model *models;
+	size_t n_models;
+	const char *file;
+	struct conf_memory *memory; /* of conf.c */
+};
+
+enum option_kind {
+	OPTION_TEXT,
+	OPTION_INT,
+	OPTION_CHOICE,
+	OPTION_PRICE,
+	OPTION_ROUTE,
+};
+
+enum option_section {
+	OPTION_SECTION_FAREBOX,
+	OPTION_SECTION_PROVIDER,
+	OPTION_SECTION_MODEL,
+	OPTION_SECTION__COUNT
+};
+
+/* One row of option.def; `offset` is that of its field. */
+struct option_row {
+	enum option_section section;
+	enum option_kind kind;
+	const char *name;
+	const char *value; /* the default; NULL none, "!" must be given */
+	int64_t min, max;
+	const char *unit;
+	const char *doc;
+	size_t offset;
+};
+
+extern const struct option_row option_rows[];
+extern const size_t n_option_rows;
+
+/* "farebox", "provider", "model" */
+const char *option_section_name(enum option_section section);
+
+/* Everything that is wrong with a file, a line each. */
+struct conf_problems {
+	char *text;  /* "FILE:LINE: what is wrong; what was expected\n" ... */
+	size_t len;
+	int count;
+};
+
+/*
+ * Reads a file. Returns a configuration that the caller gives to conf_free(),
+ * or NULL with at least one problem. Problems are appended, all of them at
+ * once; the caller frees problems->text.
+ */
+struct conf *conf_load(const char *file, struct conf_problems *problems);
+
+/* NULL is allowed. */
+void conf_free(struct conf *conf);
+
+/* The model of that public ID, or NULL. The ID need not be terminated. */
+const struct model *conf_model(const struct conf *conf, const char *id,
+    size_t id_len);
+
+/* The provider of that name, or NULL. */
+const struct provider *conf_provider(const struct conf *conf,
+    const char *name);
+
+/* Writes a commented sample with every option at its default. */
+void conf_write_sample(FILE *out);
+
+/* Which file to read: the argument, $FAREBOX_CONFIG, or the built-in path. */
+const char *conf_path(const char *argument);
+
+#endif

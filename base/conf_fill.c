@@ -1,0 +1,295 @@
+/* conf_fill.c: from the sections of a file to the fields of a configuration. */
+#include "base/conf_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char blanks[] = " \t";
+
+/* Sets a field from a setting's value; notes a problem when it cannot. */
+typedef void set_field(struct conf_draft *draft, const struct option_row *row,
+    const struct conf_setting *setting, void *field);
+
+static void
+set_text(struct conf_draft *draft, const struct option_row *row,
+    const struct conf_setting *setting, void *field)
+{
+	const char **text = field;
+
+	*text = conf_check_text(draft, row, setting);
+}
+
+static void
+set_int(struct conf_draft *draft, const struct option_row *row,
+    const struct conf_setting *setting, void *field)
+{
+	const char *digits = setting->value + (setting->value[0] == '-');
+	long long number;
+
+	errno = 0;
+	number = strtoll(setting->value, NULL, 10);
+	if (!*digits || digits[strspn(digits, "0123456789")])
+		conf_complain(draft, setting->line,
+		    "%s is not a whole number; expected %lld to %lld %s",
+		    row->name, (long long)row->min, (long long)row->max,
+		    row->unit);
+	else if (errno == ERANGE || number < row->min || number > row->max)
+		conf_complain(draft, setting->line,
+		    "%s is out of range; expected %lld to %lld %s", row->name,
+		    (long long)row->min, (long long)row->max, row->unit);
+	else
+		*(int64_t *)field = number;
+}
+
+static void
+set_choice(struct conf_draft *draft, const struct option_row *row,
+    const struct conf_setting *setting, void *field)
+{
+	size_t len = strlen(setting->value);
+	const char *word = row->unit;
+	int number = 0;
+
+	for (;; number++) {
+		size_t word_len = strcspn(word, "|");
+
+		if (word_len == len && memcmp(word, setting->value, len) == 0)
+			break;
+		if (!word[word_len]) {
+			conf_complain(draft, setting->line,
+			    "%s is '%s'; expected one of: %s", row->name,
+			    setting->value, row->unit);
+			return;
+		}
+		word += word_len + 1;
+	}
+	*(int *)field = number;
+}
+
+static void
+set_price(struct conf_draft *draft, const struct option_row *row,
+    const struct conf_setting *setting, void *field)
+{
+	if (!price_parse(setting->value, field))
+		conf_complain(draft, setting->line,
+		    "%s is '%s'; expected %s such as 0.27, with at most nine "
+		    "decimals", row->name, setting->value, row->unit);
+}
+
+static void
+find_route_provider(struct conf_draft *draft, int line, const char *name,
+    struct route *route)
+{
+	struct conf_nearest nearest = { .word = name };
+	char hint[CONF_MODEL_LEN_MAX];
+
+	route->provider = conf_provider(draft->conf, name);
+	if (route->provider)
+		return;
+	for (size_t i = 0; i < draft->conf->n_providers; i++)
+		conf_nearest_offer(&nearest, draft->conf->providers[i].name);
+	conf_complain(draft, line,
+	    "route names provider '%s', which does not exist; expected a "
+	    "[provider %s]%s", name, name, conf_nearest_hint(&nearest, hint));
+}
+
+/* "provider" or "provider model"; without a model, fill_model() knows it. */
+static void
+set_route(struct conf_draft *draft, const struct option_row *row,
+    const struct conf_setting *setting, void *field)
+{
+	struct route *route = field;
+	const char *text = setting->value;
+	size_t name_len = strcspn(text, blanks);
+	const char *model = text + name_len + strspn(text + name_len, blanks);
+	const char *name = conf_keep(draft, text, name_len);
+
+	if (!name)
+		return;
+	if (!*name || strpbrk(model, blanks)) {
+		conf_complain(draft, setting->line,
+		    "%s has %s; expected %s", row->name,
+		    *name ? "more than two words" : "no value", row->unit);
+		return;
+	}
+	if (*model && !conf_is_word(model, CONF_MODEL_LEN_MAX))
+		conf_complain(draft, setting->line,
+		    "%s has a bad model ID; expected 1 to %d visible ASCII "
+		    "characters", row->name, CONF_MODEL_LEN_MAX);
+	else if (*model)
+		route->model = model;
+	find_route_provider(draft, setting->line, name, route);
+}
+
+static set_field *const set_kind[] = {
+	[OPTION_TEXT] = set_text,
+	[OPTION_INT] = set_int,
+	[OPTION_CHOICE] = set_choice,
+	[OPTION_PRICE] = set_price,
+	[OPTION_ROUTE] = set_route,
+};
+
+/* True when a value has no trace of another configuration language. */
+static bool
+is_plain(struct conf_draft *draft, const struct option_row *row,
+    const struct conf_setting *setting)
+{
+	const char *value = setting->value;
+
+	if (value[0] == '"' || value[0] == '\'') {
+		conf_complain(draft, setting->line,
+		    "%s is quoted; expected its value without quotation "
+		    "marks", row->name);
+		return false;
+	}
+	if (strstr(value, " #") || strstr(value, "\t#")) {
+		conf_complain(draft, setting->line,
+		    "%s has a '#' behind its value; expected ';' before a "
+		    "comment on the same line", row->name);
+		return false;
+	}
+	return true;
+}
+
+static void
+fill_fields(struct conf_draft *draft, const struct conf_part *part,
+    void *fields)
+{
+	for (size_t i = 0; i < n_option_rows; i++) {
+		const struct option_row *row = &option_rows[i];
+		struct conf_setting setting = part->settings[i];
+
+		if (row->section != part->section)
+			continue;
+		if (setting.line && !is_plain(draft, row, &setting))
+			continue;
+		if (!setting.line)
+			setting.value = row->value;
+		if (setting.value && strcmp(setting.value, "!") == 0 &&
+		    !setting.line)
+			conf_complain(draft, part->line,
+			    "[%s %s] lacks '%s'; expected '%s = %s'",
+			    option_section_name(part->section), part->title,
+			    row->name, row->name, row->unit);
+		else if (setting.value)
+			set_kind[row->kind](draft, row, &setting,
+			    (char *)fields + row->offset);
+	}
+}
+
+static const struct conf_setting *
+setting_of(const struct conf_part *part, const char *name)
+{
+	size_t i = 0;
+
+	while (option_rows[i].section != part->section ||
+	       strcmp(option_rows[i].name, name) != 0)
+		i++;
+	return &part->settings[i];
+}
+
+static bool
+is_provider_name(const char *name)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	size_t len = strlen(name);
+
+	return len <= CONF_NAME_LEN_MAX && strspn(name, letters) == len;
+}
+
+static void
+fill_provider(struct conf_draft *draft, const struct conf_part *part)
+{
+	struct provider *provider =
+	    &draft->conf->providers[draft->conf->n_providers++];
+
+	provider->name = part->title;
+	provider->line = part->line;
+	if (!is_provider_name(part->title))
+		conf_complain(draft, part->line,
+		    "the provider's name is not one; expected 1 to %d letters, "
+		    "digits, '.', '_' or '-'", CONF_NAME_LEN_MAX);
+	fill_fields(draft, part, provider);
+	conf_read_key(draft, provider, setting_of(part, "key_file")->line,
+	    setting_of(part, "key_env")->line);
+}
+
+static void
+check_model_id(struct conf_draft *draft, const struct model *model, int line)
+{
+	const struct model *other;
+
+	if (!conf_is_word(model->id, CONF_MODEL_LEN_MAX)) {
+		conf_complain(draft, line,
+		    "the model's ID is not one; expected 1 to %d visible ASCII "
+		    "characters", CONF_MODEL_LEN_MAX);
+		return;
+	}
+	other = conf_model(draft->conf, model->id, strlen(model->id));
+	if (other)
+		conf_complain(draft, line,
+		    "model ID '%s' is given twice; expected another one (the "
+		    "first is at line %d)", model->id, other->line);
+}
+
+static void
+fill_model(struct conf_draft *draft, const struct conf_part *part)
+{
+	struct model *model = &draft->conf->models[draft->conf->n_models];
+	int id_line = setting_of(part, "id")->line;
+
+	model->name = part->title;
+	model->line = part->line;
+	fill_fields(draft, part, model);
+	/* A refused id has been complained about; the title stands in. */
+	if (!model->id)
+		model->id = model->name;
+	check_model_id(draft, model, id_line ? id_line : part->line);
+	if (!model->route.model)
+		model->route.model = model->id;
+	draft->conf->n_models++;
+}
+
+static void
+fill_farebox(struct conf_draft *draft, const struct conf_part *part)
+{
+	fill_fields(draft, part, draft->conf);
+}
+
+static size_t
+count_parts(const struct conf_draft *draft, enum option_section section)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < draft->n_parts; i++)
+		count += draft->parts[i].section == section;
+	return count;
+}
+
+void
+conf_fill(struct conf_draft *draft)
+{
+	/* Providers before models, so that a route finds a later provider. */
+	static void (*const fill[OPTION_SECTION__COUNT])(struct conf_draft *,
+	    const struct conf_part *) = {
+		[OPTION_SECTION_FAREBOX] = fill_farebox,
+		[OPTION_SECTION_PROVIDER] = fill_provider,
+		[OPTION_SECTION_MODEL] = fill_model,
+	};
+	struct conf *conf = draft->conf;
+
+	/* One more than there are, so that calloc() never gets a 0. */
+	conf->providers = calloc(count_parts(draft, OPTION_SECTION_PROVIDER) +
+	    1, sizeof(*conf->providers));
+	conf->models = calloc(count_parts(draft, OPTION_SECTION_MODEL) + 1,
+	    sizeof(*conf->models));
+	if (!conf->providers || !conf->models) {
+		draft->no_memory = true;
+		return;
+	}
+	for (int section = 0; section < OPTION_SECTION__COUNT; section++)
+		for (size_t i = 0; i < draft->n_parts; i++)
+			if ((int)draft->parts[i].section == section)
+				fill[section](draft, &draft->parts[i]);
+}

@@ -1,0 +1,140 @@
+/* digest.c: keyed hashes, random bits and their text; the home of OpenSSL. */
+#include "base/digest.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+static const char base62[] =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+static const char crockford[] = "0123456789abcdefghjkmnpqrstvwxyz";
+static const char id_prefix[] = "req_";
+
+enum { ID_DIGITS = 26, ID_PREFIX_LEN = 4 };
+
+bool
+digest_hmac(const void *key, size_t key_len, const void *data, size_t len,
+    unsigned char out[DIGEST_BYTES])
+{
+	return key_len <= INT_MAX && HMAC(EVP_sha256(), key, (int)key_len,
+	    data, len, out, NULL) != NULL;
+}
+
+bool
+digest_sha256(const void *data, size_t len, unsigned char out[DIGEST_BYTES])
+{
+	return EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+bool
+digest_equal(const void *a, const void *b, size_t len)
+{
+	return CRYPTO_memcmp(a, b, len) == 0;
+}
+
+bool
+random_bytes(void *out, size_t len)
+{
+	return len <= INT_MAX && RAND_bytes(out, (int)len) == 1;
+}
+
+/* Divides a big-endian number by 62 in place and returns the remainder. */
+static unsigned
+divide_by_62(unsigned char *number, size_t len)
+{
+	unsigned rest = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned part = rest << 8 | number[i];
+
+		number[i] = (unsigned char)(part / 62);
+		rest = part % 62;
+	}
+	return rest;
+}
+
+bool
+random_secret(char out[SECRET_DIGITS + 1])
+{
+	unsigned char bits[SECRET_BITS / 8];
+
+	if (!random_bytes(bits, sizeof(bits)))
+		return false;
+	out[SECRET_DIGITS] = '\0';
+	for (int i = SECRET_DIGITS - 1; i >= 0; i--)
+		out[i] = base62[divide_by_62(bits, sizeof(bits))];
+	secret_wipe(bits, sizeof(bits));
+	return true;
+}
+
+bool
+request_id_make(struct request_id *id, int64_t wall_ms)
+{
+	for (int i = 0; i < 6; i++)
+		id->byte[i] = (unsigned char)(wall_ms >> (40 - 8 * i));
+	return random_bytes(id->byte + 6, REQUEST_ID_BYTES - 6);
+}
+
+int64_t
+request_id_wall_ms(const struct request_id *id)
+{
+	int64_t wall_ms = 0;
+
+	for (int i = 0; i < 6; i++)
+		wall_ms = wall_ms << 8 | id->byte[i];
+	return wall_ms;
+}
+
+char *
+request_id_format(const struct request_id *id, char text[REQUEST_ID_TEXT_SIZE])
+{
+	/* 128 bits in 26 digits of 5: the first digit carries only three. */
+	unsigned pending = 0;
+	int pending_bits = 2;
+	char *digit = text + ID_PREFIX_LEN;
+
+	memcpy(text, id_prefix, ID_PREFIX_LEN);
+	for (int i = 0; i < REQUEST_ID_BYTES; i++) {
+		pending = pending << 8 | id->byte[i];
+		for (pending_bits += 8; pending_bits >= 5; pending_bits -= 5)
+			*digit++ =
+			    crockford[pending >> (pending_bits - 5) & 31];
+	}
+	*digit = '\0';
+	return text;
+}
+
+bool
+request_id_parse(const char *text, struct request_id *id)
+{
+	unsigned pending = 0;
+	int pending_bits = -2;
+	unsigned char *byte = id->byte;
+
+	if (strlen(text) != ID_PREFIX_LEN + ID_DIGITS ||
+	    memcmp(text, id_prefix, ID_PREFIX_LEN) != 0)
+		return false;
+	for (text += ID_PREFIX_LEN; *text; text++) {
+		const char *digit = strchr(crockford, *text);
+
+		if (!digit || (pending_bits == -2 && digit - crockford > 7))
+			return false;
+		pending = pending << 5 | (unsigned)(digit - crockford);
+		pending_bits += 5;
+		if (pending_bits >= 8) {
+			pending_bits -= 8;
+			*byte++ = (unsigned char)(pending >> pending_bits);
+		}
+	}
+	return true;
+}
+
+void
+secret_wipe(void *secret, size_t len)
+{
+	OPENSSL_cleanse(secret, len);
+}
