@@ -1,0 +1,271 @@
+/* environment.c: the Berkeley DB environment and its tables: made, opened,
+ * recovered. */
+#include "db/store_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "db/record_private.h"
+#include "db/region.h"
+#include "db/space.h"
+
+enum {
+	CACHE_BYTES = 32 * 1024 * 1024,
+	LOG_BUFFER_BYTES = 1024 * 1024,
+	LOG_FILE_BYTES = 16 * 1024 * 1024,
+	/* Names of open tables; those of dead processes stay until the next
+	 * recovery: see GATE_DEAD_MAX. */
+	LOG_REGION_BYTES = 4 * 1024 * 1024,
+	LOCKS_MAX = 20000,
+	TRANSACTIONS_MAX = 2000,
+	MUTEXES_MORE = CACHE_BYTES / TABLE_PAGE_BYTES,
+	FILE_MODE = 0600,
+};
+
+static const struct {
+	const char *file;
+	DBTYPE type;
+	uint32_t record_bytes; /* of a Queue */
+} tables[TABLE__COUNT] = {
+	[TABLE_META] = { "meta.db", DB_BTREE, 0 },
+	[TABLE_ACCOUNTS] = { "accounts.db", DB_QUEUE,
+		sizeof(struct account_record) },
+	[TABLE_KEYS] = { "keys.db", DB_QUEUE, sizeof(struct key_record) },
+	[TABLE_HOLDS] = { "holds.db", DB_QUEUE, sizeof(struct hold_record) },
+	[TABLE_ANSWERS] = { "answers.db", DB_BTREE, 0 },
+	[TABLE_ANSWER_TIMES] = { "answer_times.db", DB_BTREE, 0 },
+	[TABLE_LEDGER] = { "ledger.db", DB_BTREE, 0 },
+	[TABLE_USAGE] = { "usage.db", DB_BTREE, 0 },
+	[TABLE_ACCOUNT_NAMES] = { "account_names.db", DB_BTREE, 0 },
+	[TABLE_OLD_SECRETS] = { "old_secrets.db", DB_BTREE, 0 },
+	[TABLE_KEY_HASHES] = { "key_hashes.db", DB_BTREE, 0 },
+	[TABLE_KEY_MODELS] = { "key_models.db", DB_BTREE, 0 },
+	[TABLE_KEY_ADDRESSES] = { "key_addresses.db", DB_BTREE, 0 },
+	[TABLE_ACCOUNT_KEYS] = { "account_keys.db", DB_BTREE, 0 },
+};
+
+/* Library code does not print: what matters comes back as an error number. */
+static void
+discard_message(const DB_ENV *env, const char *prefix, const char *message)
+{
+	(void)env;
+	(void)prefix;
+	(void)message;
+}
+
+static int
+configure(DB_ENV *env)
+{
+	int rc;
+
+	env->set_errcall(env, discard_message);
+	if ((rc = env->set_cachesize(env, 0, CACHE_BYTES, 1)) ||
+	    (rc = env->set_lg_bsize(env, LOG_BUFFER_BYTES)) ||
+	    (rc = env->set_lg_max(env, LOG_FILE_BYTES)) ||
+	    (rc = env->set_lg_regionmax(env, LOG_REGION_BYTES)) ||
+	    (rc = env->set_lk_detect(env, DB_LOCK_YOUNGEST)) ||
+	    (rc = env->set_lk_max_locks(env, LOCKS_MAX)) ||
+	    (rc = env->set_lk_max_objects(env, LOCKS_MAX)) ||
+	    (rc = env->set_lk_max_lockers(env, LOCKS_MAX)) ||
+	    (rc = env->set_tx_max(env, TRANSACTIONS_MAX)) ||
+	    /* Beside its own estimate, which is for larger pages. Without it
+	     * a full cache has used up the mutexes, and then nothing works. */
+	    (rc = env->mutex_set_increment(env, MUTEXES_MORE)) ||
+	    /* Written by each commit, flushed once for all: transact.c. */
+	    (rc = env->set_flags(env, DB_TXN_WRITE_NOSYNC, 1)))
+		return rc;
+	return 0;
+}
+
+/* Set by flush_file(), which Berkeley DB calls, for repair(). */
+static bool flush_failed;
+
+/*
+ * Berkeley DB's own flush tries again after EIO, a hundred times; and it is
+ * under its lock that the failure must be noted, before another's succeeds.
+ */
+static int
+flush_file(int fd)
+{
+	int rc;
+
+	do
+		rc = fdatasync(fd);
+	while (rc != 0 && errno == EINTR);
+	if (rc == 0)
+		return 0;
+	rc = errno;
+	flush_failed = true;
+	gate_note_flush_failed();
+	return rc;
+}
+
+static int
+open_env(const char *dir, uint32_t flags, DB_ENV **opened)
+{
+	DB_ENV *env;
+	int rc = db_env_set_func_fsync(flush_file);
+
+	if (rc || (rc = db_env_create(&env, 0)))
+		return rc;
+	rc = configure(env);
+	if (!rc)
+		rc = env->open(env, dir, DB_CREATE | DB_INIT_LOCK |
+		    DB_INIT_LOG | DB_INIT_MPOOL | DB_INIT_TXN | flags,
+		    FILE_MODE);
+	if (rc) {
+		env->close(env, 0);
+		return rc;
+	}
+	*opened = env;
+	return 0;
+}
+
+static int
+open_table(DB_ENV *env, enum table which, uint32_t flags, DB **opened)
+{
+	DB *table;
+	int rc = db_create(&table, env, 0);
+
+	if (rc)
+		return rc;
+	if ((flags & DB_CREATE) && !(rc = table->set_pagesize(table,
+	    TABLE_PAGE_BYTES)))
+		rc = table->set_flags(table, DB_CHKSUM);
+	if (!rc && tables[which].record_bytes)
+		rc = table->set_re_len(table, tables[which].record_bytes);
+	if (!rc)
+		rc = table->open(table, NULL, tables[which].file, NULL,
+		    tables[which].type, flags | DB_AUTO_COMMIT, FILE_MODE);
+	if (rc) {
+		table->close(table, 0);
+		return rc;
+	}
+	*opened = table;
+	return 0;
+}
+
+static int
+open_tables(struct store *store, uint32_t flags)
+{
+	int rc = 0;
+
+	for (int i = 0; i < TABLE__COUNT && !rc; i++)
+		rc = open_table(store->env, (enum table)i, flags,
+		    &store->tables[i]);
+	return rc;
+}
+
+int
+environment_open(struct store *store)
+{
+	int rc = open_env(store->dir, 0, &store->env);
+
+	if (!rc)
+		rc = open_tables(store, 0);
+	if (rc == DB_RUNRECOVERY)
+		environment_abandon(store);
+	else if (rc)
+		environment_close(store);
+	return rc;
+}
+
+void
+environment_close(struct store *store)
+{
+	for (int i = 0; i < TABLE__COUNT; i++) {
+		if (store->tables[i])
+			store->tables[i]->close(store->tables[i], DB_NOSYNC);
+		store->tables[i] = NULL;
+	}
+	if (store->env)
+		store->env->close(store->env, 0);
+	store->env = NULL;
+}
+
+void
+environment_abandon(struct store *store)
+{
+	memset(store->tables, 0, sizeof(store->tables));
+	store->env = NULL;
+	store->retire = true;
+}
+
+static bool
+repair(const char *dir)
+{
+	DB_ENV *env;
+	int rc;
+
+	flush_failed = false;
+	if (!region_remove(dir))
+		return false;
+	rc = open_env(dir, DB_RECOVER, &env);
+	if (rc == 0) {
+		if (!region_reserve(dir) && ballast_drop(dir))
+			region_reserve(dir);
+		rc = env->close(env, 0);
+	}
+	/* Even if it went well in the end: see repair_once(). */
+	errno = flush_failed ? EIO : 0;
+	return rc == 0;
+}
+
+bool
+environment_repair(const char *dir)
+{
+	int64_t bytes = space_free(dir);
+
+	/*
+	 * Before, because recovery maps files that have no blocks yet: on a
+	 * full disk it would die of touching one.
+	 */
+	if (bytes >= 0 && bytes < BALLAST_BYTES)
+		ballast_drop(dir);
+	return repair(dir) ||
+	       (errno != EIO && ballast_drop(dir) && repair(dir));
+}
+
+const char *
+environment_file(enum table table)
+{
+	return tables[table].file;
+}
+
+int
+environment_open_copy(struct store *store, uint32_t flags)
+{
+	int rc = open_env(store->dir, DB_PRIVATE | flags, &store->env);
+
+	if (!rc)
+		rc = open_tables(store, 0);
+	return rc;
+}
+
+int
+environment_prune(struct store *store)
+{
+	return store->env->log_archive(store->env, NULL, DB_ARCH_REMOVE);
+}
+
+bool
+environment_create(const char *dir, char why[STORE_WHY_SIZE])
+{
+	struct store store = { .dir = (char *)(uintptr_t)dir };
+	int rc = open_env(dir, DB_RECOVER, &store.env);
+
+	if (!rc)
+		rc = open_tables(&store, DB_CREATE | DB_EXCL);
+	/* The tables' files must be there after a power cut. */
+	if (!rc)
+		rc = store.env->txn_checkpoint(store.env, 0, 0, DB_FORCE);
+	environment_close(&store);
+	if (rc)
+		snprintf(why, STORE_WHY_SIZE, "cannot make tables in %s: %s",
+		    dir, db_strerror(rc));
+	return rc == 0;
+}

@@ -1,0 +1,267 @@
+/* record.c: between what lies in the tables and what the program works with. */
+#include "db/record_private.h"
+
+#include <assert.h>
+#include <string.h>
+
+void
+put_be32(uint8_t out[4], uint32_t value)
+{
+	for (int i = 0; i < 4; i++)
+		out[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+void
+put_be64(uint8_t out[8], uint64_t value)
+{
+	for (int i = 0; i < 8; i++)
+		out[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+uint32_t
+get_be32(const uint8_t in[4])
+{
+	uint32_t value = 0;
+
+	for (int i = 0; i < 4; i++)
+		value = value << 8 | in[i];
+	return value;
+}
+
+uint64_t
+get_be64(const uint8_t in[8])
+{
+	uint64_t value = 0;
+
+	for (int i = 0; i < 8; i++)
+		value = value << 8 | in[i];
+	return value;
+}
+
+/* Promises 2 and 7 of the product, for one account. */
+static bool
+account_adds_up(const struct account *account)
+{
+	money sum;
+
+	return account->balance.nano >= 0 && account->held.nano >= 0 &&
+	       account->spent.nano >= 0 &&
+	       money_compare(account->held, account->balance) <= 0 &&
+	       money_add(account->balance, account->spent, &sum) &&
+	       money_compare(sum, account->deposited) == 0;
+}
+
+void
+account_encode(const struct account *account, struct account_record *record)
+{
+	assert(account_adds_up(account));
+	*record = (struct account_record){
+		.version = RECORD_VERSION,
+		.state = (uint8_t)account->state,
+		.number = account->number,
+		.balance = account->balance.nano,
+		.held = account->held.nano,
+		.spent = account->spent.nano,
+		.deposited = account->deposited.nano,
+		.entries = account->entries,
+		.created_ms = account->created_ms,
+		.updated_ms = account->updated_ms,
+	};
+	memcpy(record->name, account->name, sizeof(record->name));
+	memcpy(record->plan, account->plan, sizeof(record->plan));
+}
+
+bool
+account_decode(const struct account_record *record, struct account *account)
+{
+	if (record->version != RECORD_VERSION ||
+	    record->state >= ACCOUNT_STATE__COUNT ||
+	    memchr(record->name, '\0', sizeof(record->name)) == NULL ||
+	    memchr(record->plan, '\0', sizeof(record->plan)) == NULL)
+		return false;
+	*account = (struct account){
+		.number = record->number,
+		.state = (enum account_state)record->state,
+		.balance = { record->balance },
+		.held = { record->held },
+		.spent = { record->spent },
+		.deposited = { record->deposited },
+		.entries = record->entries,
+		.created_ms = record->created_ms,
+		.updated_ms = record->updated_ms,
+	};
+	memcpy(account->name, record->name, sizeof(account->name));
+	memcpy(account->plan, record->plan, sizeof(account->plan));
+	return account_adds_up(account);
+}
+
+/*
+ * A budget may be lowered below what was spent; then nothing more is held. So
+ * only the signs are certain.
+ */
+static bool
+key_adds_up(const struct key *key)
+{
+	return key->spent.nano >= 0 && key->held.nano >= 0 &&
+	       key->budget.nano >= 0;
+}
+
+void
+key_encode(const struct key *key, struct key_record *record)
+{
+	assert(key_adds_up(key));
+	record->version = RECORD_VERSION;
+	record->state = (uint8_t)key->state;
+	record->scope = (uint8_t)key->scope;
+	record->has_budget = key->has_budget;
+	record->account = key->account;
+	record->number = key->number;
+	record->budget = key->budget.nano;
+	record->spent = key->spent.nano;
+	record->held = key->held.nano;
+	record->created_ms = key->created_ms;
+	record->expires_ms = key->expires_ms;
+	record->last_used_ms = key->last_used_ms;
+	record->rotated_ms = key->rotated_ms;
+	record->has_addresses = key->has_addresses;
+	memcpy(record->label, key->label, sizeof(record->label));
+	memcpy(record->last4, key->last4, sizeof(key->last4));
+}
+
+bool
+key_decode(const struct key_record *record, struct key *key)
+{
+	if (record->version != RECORD_VERSION ||
+	    record->state >= KEY_STATE__COUNT ||
+	    record->scope >= KEY_SCOPE__COUNT ||
+	    memchr(record->label, '\0', sizeof(record->label)) == NULL ||
+	    record->last4[KEY_LAST4_SIZE - 1] != '\0')
+		return false;
+	*key = (struct key){
+		.number = record->number,
+		.account = record->account,
+		.state = (enum key_state)record->state,
+		.scope = (enum key_scope)record->scope,
+		.has_budget = record->has_budget != 0,
+		.budget = { record->budget },
+		.spent = { record->spent },
+		.held = { record->held },
+		.created_ms = record->created_ms,
+		.expires_ms = record->expires_ms,
+		.last_used_ms = record->last_used_ms,
+		.rotated_ms = record->rotated_ms,
+		.has_addresses = record->has_addresses != 0,
+	};
+	memcpy(key->label, record->label, sizeof(key->label));
+	memcpy(key->last4, record->last4, sizeof(key->last4));
+	return key_adds_up(key);
+}
+
+size_t
+entry_encode(const struct entry *entry, unsigned char out[ENTRY_BYTES_MAX])
+{
+	size_t note_len = strnlen(entry->note, LEDGER_NOTE_SIZE - 1);
+	struct entry_record record = {
+		.version = RECORD_VERSION,
+		.kind = (uint8_t)entry->kind,
+		.key = entry->key,
+		.amount = entry->amount.nano,
+		.balance = entry->balance.nano,
+		.shortfall = entry->shortfall.nano,
+		.wall_ms = entry->wall_ms,
+		.id = entry->id,
+	};
+
+	assert(entry->balance.nano >= 0 && entry->shortfall.nano >= 0);
+	memcpy(out, &record, sizeof(record));
+	memcpy(out + sizeof(record), entry->note, note_len);
+	return sizeof(record) + note_len;
+}
+
+bool
+entry_decode(const struct entry_key *key, const void *data, size_t len,
+    struct entry *entry)
+{
+	struct entry_record record;
+	size_t note_len = len - sizeof(record);
+
+	if (len < sizeof(record) || note_len >= LEDGER_NOTE_SIZE)
+		return false;
+	memcpy(&record, data, sizeof(record));
+	if (record.version != RECORD_VERSION || record.kind < ENTRY_DEPOSIT ||
+	    record.kind > ENTRY_SETTLEMENT)
+		return false;
+	*entry = (struct entry){
+		.account = get_be32(key->account),
+		.number = get_be64(key->number),
+		.kind = (enum entry_kind)record.kind,
+		.key = record.key,
+		.amount = { record.amount },
+		.balance = { record.balance },
+		.shortfall = { record.shortfall },
+		.wall_ms = record.wall_ms,
+		.id = record.id,
+	};
+	memcpy(entry->note, (const char *)data + sizeof(record), note_len);
+	return true;
+}
+
+size_t
+usage_encode(const struct usage *usage, unsigned char out[USAGE_BYTES_MAX])
+{
+	size_t code_len = strnlen(usage->code, USAGE_CODE_SIZE - 1);
+	size_t model_len = strnlen(usage->model, USAGE_MODEL_SIZE - 1);
+	struct usage_record record = {
+		.version = RECORD_VERSION,
+		.code_len = (uint8_t)code_len,
+		.model_len = (uint8_t)model_len,
+		.http = (uint16_t)usage->http,
+		.flags = (uint16_t)usage->flags,
+		.key = usage->key,
+		.latency_ms = (uint32_t)usage->latency_ms,
+		.upstream_ms = (uint32_t)usage->upstream_ms,
+		.input_tokens = usage->input_tokens,
+		.output_tokens = usage->output_tokens,
+		.cost = usage->cost.nano,
+		.hold = usage->hold.nano,
+	};
+	unsigned char *text = out + sizeof(record);
+
+	memcpy(out, &record, sizeof(record));
+	memcpy(text, usage->code, code_len);
+	memcpy(text + code_len, usage->model, model_len);
+	return sizeof(record) + code_len + model_len;
+}
+
+bool
+usage_decode(const struct usage_key *key, const void *data, size_t len,
+    struct usage *usage)
+{
+	struct usage_record record;
+	const char *text = (const char *)data + sizeof(record);
+
+	if (len < sizeof(record))
+		return false;
+	memcpy(&record, data, sizeof(record));
+	if (record.version != RECORD_VERSION ||
+	    record.code_len >= USAGE_CODE_SIZE ||
+	    record.model_len >= USAGE_MODEL_SIZE ||
+	    len != sizeof(record) + record.code_len + record.model_len)
+		return false;
+	*usage = (struct usage){
+		.id = key->id,
+		.account = get_be32(key->account),
+		.key = record.key,
+		.http = record.http,
+		.input_tokens = record.input_tokens,
+		.output_tokens = record.output_tokens,
+		.cost = { record.cost },
+		.hold = { record.hold },
+		.latency_ms = record.latency_ms,
+		.upstream_ms = record.upstream_ms,
+		.flags = record.flags,
+	};
+	memcpy(usage->code, text, record.code_len);
+	memcpy(usage->model, text + record.code_len, record.model_len);
+	return true;
+}

@@ -1,0 +1,400 @@
+/* transact.c: one loop that runs every transaction, and the reads and writes
+ * in it. */
+#include "db/store_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "db/space.h"
+
+enum {
+	DEADLOCK_TRIES = 100,
+	RECOVERY_TRIES = 5,
+	SPACE_TRIES = 2,
+	BACKOFF_US = 200,
+};
+
+/* Errors that only another try can answer. */
+enum again { AGAIN_NO, AGAIN_DEADLOCK, AGAIN_RECOVERY, AGAIN_SPACE };
+
+static enum again
+again(int error)
+{
+	switch (error) {
+	case DB_LOCK_DEADLOCK:
+	case DB_LOCK_NOTGRANTED:
+		return AGAIN_DEADLOCK;
+	case DB_RUNRECOVERY:
+		return AGAIN_RECOVERY;
+	case ENOSPC:
+	case EDQUOT:
+		return AGAIN_SPACE;
+	default:
+		return AGAIN_NO;
+	}
+}
+
+static int
+note_error(struct store *store, int rc)
+{
+	if (rc != 0 && rc != DB_NOTFOUND && rc != DB_KEYEXIST)
+		store->error = rc;
+	return rc;
+}
+
+enum store_rc
+store_broken(struct store *store, const char *what)
+{
+	snprintf(store->why, sizeof(store->why), "%s: %s", what,
+	    db_strerror(store->error));
+	return STORE_UNAVAILABLE;
+}
+
+enum store_rc
+store_failed(struct store *store, int rc, const char *what)
+{
+	note_error(store, rc);
+	return store_broken(store, what);
+}
+
+enum store_rc
+store_corrupt(struct store *store, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(store->why, sizeof(store->why), format, args);
+	va_end(args);
+	return STORE_CORRUPT;
+}
+
+/* Inside the gate with handles of the present generation. */
+static enum store_rc
+enter(struct store *store, enum gate_pace pace)
+{
+	bool moved;
+
+	store->error = 0;
+	if (!store->gate)
+		return STORE_OK;
+	if (!gate_enter(store->gate, pace, &moved)) {
+		snprintf(store->why, sizeof(store->why),
+		    "the store is being recovered, or cannot be");
+		return STORE_UNAVAILABLE;
+	}
+	if (moved && store->env)
+		environment_abandon(store);
+	if (!store->env && (store->error = environment_open(store)) != 0) {
+		gate_leave(store->gate);
+		return store_broken(store, "cannot open the store");
+	}
+	return STORE_OK;
+}
+
+static void
+leave(struct store *store)
+{
+	if (store->gate)
+		gate_leave(store->gate);
+}
+
+/*
+ * The first failed flush is the last: the kernel may have dropped the pages,
+ * and the next flush would say that all is well.
+ */
+static int
+flush_log(struct store *store)
+{
+	int rc = store->env->log_flush(store->env, NULL);
+
+	/* Ours may have gone well because another's, just before, did not. */
+	if (rc == 0 && gate_flush_failed(store->gate))
+		rc = EIO;
+	if (rc && rc != DB_RUNRECOVERY)
+		gate_set_flush_failed(store->gate, true);
+	return rc;
+}
+
+int
+store_checkpoint(struct store *store, uint32_t flags)
+{
+	int rc = store->env->txn_checkpoint(store->env, 0, 0, flags);
+
+	/* The tables' flush counts as much as the log's. */
+	if (rc == EIO)
+		gate_set_flush_failed(store->gate, true);
+	return rc;
+}
+
+/* Ends a transaction that wrote nothing, or whose writes must not stay. */
+static enum store_rc
+end_unwritten(struct store *store, DB_TXN *txn, enum store_rc rc)
+{
+	/* After a panic there is nothing to abort: recovery does it. */
+	if (store->error == DB_RUNRECOVERY)
+		return rc;
+	if (note_error(store, txn->abort(txn)))
+		return store_broken(store, "cannot abort");
+	return rc;
+}
+
+/* One try, inside the gate. */
+static enum store_rc
+run_once(struct store *store, enum store_write write, store_body body,
+    void *context)
+{
+	DB_TXN *txn;
+	enum store_rc rc;
+
+	if (write == STORE_READ || write == STORE_UPKEEP)
+		return body(store, NULL, context);
+	if (note_error(store, store->env->txn_begin(store->env, NULL, &txn, 0)))
+		return store_broken(store, "cannot begin");
+	rc = body(store, txn, context);
+	if (rc != STORE_OK || write == STORE_SNAPSHOT)
+		return end_unwritten(store, txn, rc);
+	if (note_error(store, txn->commit(txn, DB_TXN_WRITE_NOSYNC)))
+		return store_broken(store, "cannot commit");
+	if (write == STORE_DURABLE && store->flush &&
+	    note_error(store, flush_log(store)))
+		return store_broken(store, "cannot flush");
+	return STORE_OK;
+}
+
+/* Brings the store back; the caller is outside. */
+static bool
+recover(struct store *store)
+{
+	if (!store->gate)
+		return false;
+	environment_abandon(store);
+	gate_request_recovery(store->gate);
+	return gate_recover(store->gate, false);
+}
+
+enum store_rc
+store_transact(struct store *store, enum store_write write, store_body body,
+    void *context)
+{
+	int deadlocks = 0, recoveries = 0, spaces = 0;
+
+	for (;;) {
+		enum store_rc rc = enter(store, write == STORE_UPKEEP ?
+		    GATE_SLOW : GATE_QUICK);
+
+		if (rc == STORE_OK) {
+			rc = run_once(store, write, body, context);
+			leave(store);
+		}
+		if (store->error == 0)
+			return rc;
+		switch (again(store->error)) {
+		case AGAIN_NO:
+			return STORE_UNAVAILABLE;
+		case AGAIN_DEADLOCK:
+			if (++deadlocks > DEADLOCK_TRIES)
+				return STORE_UNAVAILABLE;
+			clock_sleep_us(BACKOFF_US * (deadlocks % 8 + 1));
+			break;
+		case AGAIN_RECOVERY:
+			if (++recoveries > RECOVERY_TRIES || !recover(store))
+				return STORE_UNAVAILABLE;
+			break;
+		case AGAIN_SPACE:
+			/* Another process may have dropped it just now. */
+			if (++spaces > SPACE_TRIES)
+				return STORE_UNAVAILABLE;
+			ballast_drop(store->dir);
+			break;
+		}
+	}
+}
+
+int
+queue_get(struct store *store, DB_TXN *txn, enum table table, uint32_t number,
+    void *record, size_t size, uint32_t flags)
+{
+	db_recno_t recno = number;
+	DBT key = { .data = &recno, .size = sizeof(recno) };
+	DBT data = { .data = record, .ulen = (uint32_t)size,
+		.flags = DB_DBT_USERMEM };
+	DB *db = store->tables[table];
+	int rc;
+
+	if (number == 0)
+		return DB_NOTFOUND;
+	store->reads++;
+	rc = db->get(db, txn, &key, &data, flags);
+	/* A number that was never written, or whose writing was undone. */
+	if (rc == DB_KEYEMPTY)
+		rc = DB_NOTFOUND;
+	if (rc == 0 && number > store->found[table])
+		store->found[table] = number;
+	return note_error(store, rc);
+}
+
+/*
+ * Whether a record that was put past the end can be found. When Berkeley DB
+ * has no memory to move the end, it does not say so.
+ */
+static int
+look_again(DB *db, DB_TXN *txn, DBT *key)
+{
+	DBT nothing = { .flags = DB_DBT_USERMEM | DB_DBT_PARTIAL };
+	int rc = db->get(db, txn, key, &nothing, 0);
+
+	return rc == DB_NOTFOUND || rc == DB_KEYEMPTY ? ENOMEM : rc;
+}
+
+int
+queue_put(struct store *store, DB_TXN *txn, enum table table, uint32_t number,
+    const void *record, size_t size)
+{
+	db_recno_t recno = number;
+	DBT key = { .data = &recno, .size = sizeof(recno) };
+	DBT data = { .data = (void *)(uintptr_t)record,
+		.size = (uint32_t)size };
+	DB *db = store->tables[table];
+	int rc;
+
+	assert(number != 0);
+	rc = db->put(db, txn, &key, &data, 0);
+	if (rc == 0 && number > store->found[table])
+		rc = look_again(db, txn, &key);
+	return note_error(store, rc);
+}
+
+int
+tree_get(struct store *store, DB_TXN *txn, enum table table, const void *key,
+    size_t key_len, void *data, size_t size, size_t *len, uint32_t flags)
+{
+	DBT from = { .data = (void *)(uintptr_t)key,
+		.size = (uint32_t)key_len };
+	DBT to = { .data = data, .ulen = (uint32_t)size,
+		.flags = DB_DBT_USERMEM };
+	DB *db = store->tables[table];
+	int rc = note_error(store, db->get(db, txn, &from, &to, flags));
+
+	store->reads++;
+	if (rc == 0 && len)
+		*len = to.size;
+	return rc;
+}
+
+int
+tree_get_part(struct store *store, DB_TXN *txn, enum table table,
+    const void *key, size_t key_len, void *data, size_t offset, size_t len,
+    uint32_t flags)
+{
+	DBT from = { .data = (void *)(uintptr_t)key,
+		.size = (uint32_t)key_len };
+	DBT to = {
+		.data = data,
+		.ulen = (uint32_t)len,
+		.doff = (uint32_t)offset,
+		.dlen = (uint32_t)len,
+		.flags = DB_DBT_USERMEM | DB_DBT_PARTIAL,
+	};
+	DB *db = store->tables[table];
+	int rc = note_error(store, db->get(db, txn, &from, &to, flags));
+
+	/* A record that is too short is a damaged one. */
+	return rc == 0 && to.size != len ? note_error(store, EINVAL) : rc;
+}
+
+int
+tree_put(struct store *store, DB_TXN *txn, enum table table, const void *key,
+    size_t key_len, const void *data, size_t len, uint32_t flags)
+{
+	DBT to = { .data = (void *)(uintptr_t)key, .size = (uint32_t)key_len };
+	DBT from = { .data = (void *)(uintptr_t)data, .size = (uint32_t)len };
+	DB *db = store->tables[table];
+
+	return note_error(store, db->put(db, txn, &to, &from, flags));
+}
+
+int
+tree_delete(struct store *store, DB_TXN *txn, enum table table,
+    const void *key, size_t key_len)
+{
+	DBT from = { .data = (void *)(uintptr_t)key,
+		.size = (uint32_t)key_len };
+	DB *db = store->tables[table];
+
+	return note_error(store, db->del(db, txn, &from, 0));
+}
+
+int
+walk_open(struct store *store, DB_TXN *txn, enum table table,
+    struct tree_walk *walk)
+{
+	DB *db = store->tables[table];
+
+	*walk = (struct tree_walk){
+		.key = { .data = walk->key_bytes,
+			.ulen = sizeof(walk->key_bytes),
+			.flags = DB_DBT_USERMEM },
+		.data = { .data = walk->data_bytes,
+			.ulen = sizeof(walk->data_bytes),
+			.flags = DB_DBT_USERMEM },
+	};
+	return note_error(store, db->cursor(db, txn, &walk->cursor,
+	    txn ? DB_READ_COMMITTED : 0));
+}
+
+int
+walk_step(struct store *store, struct tree_walk *walk, uint32_t flags)
+{
+	store->reads++;
+	return note_error(store, walk->cursor->get(walk->cursor, &walk->key,
+	    &walk->data, flags));
+}
+
+int
+walk_seek(struct store *store, struct tree_walk *walk, const void *key,
+    size_t len)
+{
+	assert(len <= sizeof(walk->key_bytes));
+	memcpy(walk->key_bytes, key, len);
+	walk->key.size = (uint32_t)len;
+	return walk_step(store, walk, DB_SET_RANGE);
+}
+
+void
+walk_close(struct tree_walk *walk)
+{
+	if (walk->cursor)
+		walk->cursor->close(walk->cursor);
+	walk->cursor = NULL;
+}
+
+int
+counter_last(struct store *store, DB_TXN *txn, const char *name,
+    uint32_t *number, uint32_t flags)
+{
+	int rc = tree_get(store, txn, TABLE_META, name, strlen(name), number,
+	    sizeof(*number), NULL, flags);
+
+	if (rc == DB_NOTFOUND) {
+		*number = 0;
+		return 0;
+	}
+	return rc;
+}
+
+int
+counter_next(struct store *store, DB_TXN *txn, const char *name,
+    uint32_t *number)
+{
+	int rc = counter_last(store, txn, name, number, DB_RMW);
+
+	if (rc)
+		return rc;
+	++*number;
+	return tree_put(store, txn, TABLE_META, name, strlen(name), number,
+	    sizeof(*number), 0);
+}
