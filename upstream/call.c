@@ -1,0 +1,250 @@
+/* call.c: one bounded call to a provider; this room is the home of libcurl. */
+#include "upstream/call.h"
+
+#include <curl/curl.h>
+
+#include "base/clock.h"
+#include "upstream/answer_private.h"
+#include "upstream/call_private.h"
+
+static const char *const rc_names[] = {
+	[UPSTREAM_OK] = "ok",
+	[UPSTREAM_UNREACHABLE] = "unreachable",
+	[UPSTREAM_BROKEN] = "broken",
+	[UPSTREAM_TOO_LARGE] = "too_large",
+	[UPSTREAM_HEADERS_TIMEOUT] = "headers_timeout",
+	[UPSTREAM_BODY_TIMEOUT] = "body_timeout",
+	[UPSTREAM_TOTAL_TIMEOUT] = "total_timeout",
+	[UPSTREAM_STOPPED] = "stopped",
+	[UPSTREAM_NO_MEMORY] = "no_memory",
+};
+
+const char *
+upstream_rc_name(enum upstream_rc rc)
+{
+	return rc_names[rc];
+}
+
+/* A limit that ends the call, and how. */
+struct limit {
+	int64_t at_us;
+	enum upstream_rc rc;
+	int64_t ms;
+	const char *what;
+};
+
+/* Keeps the earlier one. */
+static void
+consider(struct limit *nearest, int64_t since_us, int64_t ms,
+    enum upstream_rc rc, const char *what)
+{
+	int64_t at_us = since_us + ms * 1000;
+
+	if (at_us < nearest->at_us)
+		*nearest = (struct limit){ at_us, rc, ms, what };
+}
+
+/* The limit that comes next if nothing happens. */
+static struct limit
+nearest_limit(const struct call *call)
+{
+	const struct upstream_request *request = call->request;
+	struct limit nearest = { .at_us = INT64_MAX };
+
+	consider(&nearest, call->started_us, request->total_timeout_ms,
+	    UPSTREAM_TOTAL_TIMEOUT, "not finished");
+	if (call->head_us)
+		consider(&nearest, call->moved_us, request->stall_timeout_ms,
+		    UPSTREAM_BODY_TIMEOUT, "nothing more of the body");
+	else
+		consider(&nearest, call->started_us,
+		    request->first_byte_timeout_ms, UPSTREAM_HEADERS_TIMEOUT,
+		    "no answer");
+	if (!call->connected_us)
+		consider(&nearest, call->started_us,
+		    request->connect_timeout_ms, UPSTREAM_UNREACHABLE,
+		    "no connection");
+	return nearest;
+}
+
+/*
+ * Whether a line of the head is too long for libcurl, which says of that, up
+ * to 8.5, that memory has run out.
+ */
+static bool
+is_long_line(const struct call *call, CURLcode code)
+{
+	return code == CURLE_OUT_OF_MEMORY && call->connected_us &&
+	       !call->head_us;
+}
+
+/* How libcurl says that the call is over. */
+static enum upstream_rc
+judge(const struct call *call, CURLcode code)
+{
+	switch ((int)code) {
+	case CURLE_OK:
+		return call->head_us ? UPSTREAM_OK : UPSTREAM_BROKEN;
+	case CURLE_OUT_OF_MEMORY:
+		return is_long_line(call, code) ? UPSTREAM_BROKEN :
+						  UPSTREAM_NO_MEMORY;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_OPERATION_TIMEDOUT:
+		return UPSTREAM_UNREACHABLE;
+	default:
+		return call->connected_us ? UPSTREAM_BROKEN :
+					    UPSTREAM_UNREACHABLE;
+	}
+}
+
+/* Puts the failure into words: libcurl's own when they tell more. */
+static void
+explain(struct call *call, CURLcode code)
+{
+	const char *error = call->upstream->error;
+	const char *text = curl_easy_strerror(code);
+
+	if (code == CURLE_OK)
+		text = "closed inside the head";
+	else if (is_long_line(call, code))
+		text = "a line of the head is too long";
+	answer_set_detail(call->answer, NULL, "%s", text);
+	if (code != CURLE_OK && *error)
+		answer_set_detail(call->answer, call->request->key, "%s",
+		    error);
+}
+
+/* The result of a transfer that is no longer running. */
+static enum upstream_rc
+finish(struct call *call)
+{
+	CURLMsg *message;
+	CURLcode code = CURLE_OK;
+	enum upstream_rc rc;
+	int left;
+
+	while ((message = curl_multi_info_read(call->upstream->multi, &left)))
+		if (message->msg == CURLMSG_DONE)
+			code = message->data.result;
+	if (call->ended)
+		return call->ended_as;
+	rc = judge(call, code);
+	if (rc != UPSTREAM_OK)
+		explain(call, code);
+	return rc;
+}
+
+/* Notes what arrived; libcurl counts it before it is decoded. */
+static void
+note_progress(struct call *call, int64_t now_us)
+{
+	curl_off_t received = 0;
+
+	curl_easy_getinfo(call->upstream->easy, CURLINFO_SIZE_DOWNLOAD_T,
+	    &received);
+	if (received != call->received_bytes) {
+		call->received_bytes = received;
+		call->moved_us = now_us;
+	}
+}
+
+/* Milliseconds until there is a reason to look, rounded up. */
+static int
+pause_ms(const struct call *call, const struct limit *limit)
+{
+	int64_t at_us = call_heed_us(call);
+	int64_t now_us = clock_mono_us();
+
+	if (limit->at_us < at_us)
+		at_us = limit->at_us;
+	return at_us > now_us ? (int)((at_us - now_us + 999) / 1000) : 0;
+}
+
+/* Runs the transfer until it is over, one way or another. */
+static enum upstream_rc
+drive(struct call *call)
+{
+	CURLM *multi = call->upstream->multi;
+	struct curl_waitfd watched;
+	CURLMcode code;
+	int running = 1, events = 0;
+
+	while ((code = curl_multi_perform(multi, &running)) == CURLM_OK) {
+		int64_t now_us = clock_mono_us();
+		struct limit limit;
+
+		if (!running)
+			return finish(call);
+		note_progress(call, now_us);
+		limit = nearest_limit(call);
+		if (now_us >= limit.at_us) {
+			answer_set_detail(call->answer, NULL,
+			    "%s within %lld ms", limit.what,
+			    (long long)limit.ms);
+			return limit.rc;
+		}
+		if (!call_heed(call, now_us, events == 0))
+			return UPSTREAM_STOPPED;
+		code = curl_multi_poll(multi, &watched,
+		    call_watch(call, &watched), pause_ms(call, &limit),
+		    &events);
+		if (code != CURLM_OK)
+			break;
+	}
+	answer_set_detail(call->answer, NULL, "%s", curl_multi_strerror(code));
+	return code == CURLM_OUT_OF_MEMORY ? UPSTREAM_NO_MEMORY :
+					     UPSTREAM_BROKEN;
+}
+
+/* Fills in how long what took. */
+static void
+note_times(struct call *call)
+{
+	struct upstream_answer *answer = call->answer;
+	long connections = 0;
+
+	curl_easy_getinfo(call->upstream->easy, CURLINFO_NUM_CONNECTS,
+	    &connections);
+	if (connections > 0 && call->connected_us)
+		answer->connect_us = call->connected_us - call->started_us;
+	if (call->head_us)
+		answer->first_byte_us = call->head_us - call->started_us;
+	answer->total_us = clock_mono_us() - call->started_us;
+}
+
+/* Runs a call that is set up. */
+static enum upstream_rc
+run(struct call *call)
+{
+	struct upstream *upstream = call->upstream;
+	enum upstream_rc rc;
+
+	if (curl_multi_add_handle(upstream->multi, upstream->easy) != CURLM_OK)
+		return UPSTREAM_NO_MEMORY;
+	rc = drive(call);
+	note_times(call);
+	curl_multi_remove_handle(upstream->multi, upstream->easy);
+	return rc;
+}
+
+enum upstream_rc
+upstream_call(struct upstream *upstream,
+    const struct upstream_request *request, struct upstream_answer *answer)
+{
+	struct call call = {
+		.upstream = upstream,
+		.request = request,
+		.answer = answer,
+		.started_us = clock_mono_us(),
+	};
+	enum upstream_rc rc;
+
+	call.beat_us = call.started_us + request->heartbeat_ms * 1000;
+	answer_init(answer);
+	rc = call_set_up(&call);
+	if (rc == UPSTREAM_OK)
+		rc = run(&call);
+	call_unset_up(&call);
+	return rc;
+}
