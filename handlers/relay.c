@@ -1,0 +1,213 @@
+/* relay.c: one call to the provider of x->model, and what its failures mean. */
+#include "handlers/relay.h"
+
+#include <string.h>
+
+#include "handlers/refusal.h"
+
+/* The status of an answer says whose trouble it is. */
+enum blame {
+	BLAME_PROVIDER, /* it failed */
+	BLAME_OPERATOR, /* our key, our credit there, our route */
+	BLAME_CLIENT,   /* a complaint about the request: told to the client */
+};
+
+static enum blame
+blame_of(int http)
+{
+	switch (http) {
+	case 401: /* the provider's key is wrong */
+	case 402: /* the operator's credit there is used up */
+	case 403:
+	case 404: /* the route names a model or a URL that is not there */
+	case 405:
+	case 407:
+	case 410:
+	case 429: /* the operator's limits there */
+		return BLAME_OPERATOR;
+	case 408:
+	case 409:
+	case 425:
+		return BLAME_PROVIDER;
+	default:
+		return http >= 400 && http < 500 ? BLAME_CLIENT :
+		    BLAME_PROVIDER;
+	}
+}
+
+static bool
+call_failed(struct exchange *x, enum upstream_rc rc, const char *detail)
+{
+	enum err err = ERR_GATEWAY_ERROR;
+
+	switch (rc) {
+	case UPSTREAM_OK:
+		return true;
+	case UPSTREAM_UNREACHABLE:
+		err = ERR_UPSTREAM_UNREACHABLE;
+		break;
+	case UPSTREAM_BROKEN:
+	case UPSTREAM_TOO_LARGE:
+		err = ERR_UPSTREAM_ERROR;
+		break;
+	case UPSTREAM_HEADERS_TIMEOUT:
+		err = ERR_UPSTREAM_HEADERS_TIMEOUT;
+		break;
+	case UPSTREAM_BODY_TIMEOUT:
+		err = ERR_UPSTREAM_BODY_TIMEOUT;
+		break;
+	case UPSTREAM_TOTAL_TIMEOUT:
+		err = ERR_UPSTREAM_REQUEST_TIMEOUT;
+		break;
+	case UPSTREAM_STOPPED:
+		err = ERR_GATEWAY_BUSY;
+		break;
+	case UPSTREAM_NO_MEMORY:
+		err = ERR_GATEWAY_ERROR;
+		break;
+	}
+	exchange_detail(x, "provider %s: %s: %s",
+	    x->model->route.provider->name, upstream_rc_name(rc), detail);
+	return exchange_fail(x, err, NULL, NULL);
+}
+
+static bool
+answer_failed(struct exchange *x, const struct upstream_answer *answer)
+{
+	enum blame blame = blame_of(answer->http);
+
+	if (answer->http >= 200 && answer->http < 300)
+		return true;
+	if (blame == BLAME_CLIENT && refusal_relay(x, answer))
+		return false;
+	exchange_detail(x, "provider %s answered %d",
+	    x->model->route.provider->name, answer->http);
+	if (blame == BLAME_PROVIDER)
+		return exchange_fail(x, ERR_UPSTREAM_ERROR, NULL, NULL);
+	if (answer->retry_after_ms > 0)
+		x->retry_after_ms = answer->retry_after_ms;
+	return exchange_fail(x, ERR_UPSTREAM_UNAVAILABLE, NULL, NULL);
+}
+
+/*
+ * The status that an error event would have had as an answer: some say it as
+ * their code, and what is about the request has a type of that name.
+ */
+static int
+http_of_event(const char *type, const char *code)
+{
+	if (strlen(code) == 3 && strspn(code, "0123456789") == 3)
+		return (code[0] - '0') * 100 + (code[1] - '0') * 10 +
+		       code[2] - '0';
+	return strcmp(type, "invalid_request_error") == 0 ? 400 : 500;
+}
+
+bool
+relay_event_failed(struct exchange *x, const char *message,
+    const char *type, const char *code)
+{
+	int http = http_of_event(type, code);
+	enum blame blame = refusal_is_operators(type, code) ? BLAME_OPERATOR :
+	    blame_of(http);
+
+	exchange_detail(x, "provider %s sent an error event: type '%s' code "
+	    "'%s'", x->model->route.provider->name,
+	    exchange_excerpt(x, type, strlen(type)),
+	    exchange_excerpt(x, code, strlen(code)));
+	switch (blame) {
+	case BLAME_CLIENT:
+		refusal_words(x, http, message, type, code);
+		return false;
+	case BLAME_OPERATOR:
+		return exchange_fail(x, ERR_UPSTREAM_UNAVAILABLE, NULL, NULL);
+	case BLAME_PROVIDER:
+		break;
+	}
+	return exchange_fail(x, ERR_UPSTREAM_ERROR, NULL, NULL);
+}
+
+/* A whole answer that nobody waits for is still taken and settled. */
+static bool
+stop_whole(void *context)
+{
+	return exchange_interrupt(context) != INTERRUPT_NONE;
+}
+
+static void
+set_taker(struct upstream_request *request, const struct exchange *x,
+    const struct relay_taker *taker)
+{
+	request->accept = "text/event-stream, application/json";
+	request->sink = taker->sink;
+	request->stop = taker->stop;
+	request->heartbeat_ms = taker->heartbeat_ms;
+	request->beat = taker->beat;
+	request->context = taker->context;
+	if (x->client->has_left) {
+		request->client_fd = x->client->fd;
+		request->client_left = taker->client_left;
+	}
+	/* Nothing is gathered; the time-outs are its bounds. */
+	request->answer_bytes_max = SIZE_MAX;
+}
+
+enum upstream_rc
+relay_run(struct exchange *x, const char *path, const char *body, size_t len,
+    const struct relay_taker *taker, struct upstream_answer *answer)
+{
+	const struct provider *provider = x->model->route.provider;
+	struct upstream_request request = {
+		.key = provider->key,
+		.ca_file = provider->ca_file,
+		.content_type = "application/json",
+		.accept = "application/json",
+		.body = body,
+		.body_len = len,
+		.connect_timeout_ms = provider->connect_timeout_ms,
+		.first_byte_timeout_ms = provider->first_byte_timeout_ms,
+		.stall_timeout_ms = provider->stall_timeout_ms,
+		.total_timeout_ms = provider->total_timeout_ms,
+		.answer_bytes_max = (size_t)x->conf->answer_bytes_max,
+		.stop = stop_whole,
+		.context = x,
+	};
+	enum upstream_rc rc;
+
+	request.url = arena_printf(x->arena, "%s%s", provider->base_url, path);
+	if (!request.url)
+		return UPSTREAM_NO_MEMORY;
+	if (taker)
+		set_taker(&request, x, taker);
+	rc = upstream_call(x->upstream, &request, answer);
+	x->upstream_us = answer->total_us;
+	x->upstream_http = answer->http;
+	return rc;
+}
+
+bool
+relay_judge(struct exchange *x, enum upstream_rc rc,
+    const struct upstream_answer *answer)
+{
+	return call_failed(x, rc, answer->detail) && answer_failed(x, answer);
+}
+
+bool
+relay_call(struct exchange *x, const char *path, const char *body,
+    size_t len, struct upstream_answer *answer)
+{
+	enum upstream_rc rc = relay_run(x, path, body, len, NULL, answer);
+
+	return relay_judge(x, rc, answer);
+}
+
+const char *
+relay_quote(struct exchange *x, const char *text)
+{
+	enum { ESCAPE_BYTES_MAX = 6, QUOTES_AND_NUL = 3 };
+	size_t size = strlen(text) * ESCAPE_BYTES_MAX + QUOTES_AND_NUL;
+	char *literal = arena_alloc(x->arena, size);
+
+	if (!literal || !json_quote(text, strlen(text), literal, size))
+		return NULL;
+	return literal;
+}

@@ -1,0 +1,313 @@
+/* response.c: an answer on its way to the client, whole or event by event. */
+#include "handlers/response.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "handlers/error_body.h"
+
+enum { LINE_SIZE = 512 };
+
+/* The statuses that error.def and the handlers use. */
+static const struct {
+	int http;
+	const char *reason;
+} reasons[] = {
+	{ 200, "OK" },
+	{ 204, "No Content" },
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 402, "Payment Required" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 408, "Request Timeout" },
+	{ 409, "Conflict" },
+	{ 413, "Content Too Large" },
+	{ 415, "Unsupported Media Type" },
+	{ 422, "Unprocessable Content" },
+	{ 429, "Too Many Requests" },
+	{ 451, "Unavailable For Legal Reasons" },
+	{ 499, "Client Closed Request" },
+	{ 500, "Internal Server Error" },
+	{ 502, "Bad Gateway" },
+	{ 503, "Service Unavailable" },
+	{ 504, "Gateway Timeout" },
+};
+
+enum { N_REASONS = sizeof(reasons) / sizeof(reasons[0]) };
+
+/* What a script in a browser may read; the brand's own are added to it. */
+static const char *const exposed[] = {
+	"x-request-id",
+	"x-ratelimit-limit",
+	"x-ratelimit-remaining",
+	"x-ratelimit-limit-requests",
+	"x-ratelimit-remaining-requests",
+	"x-ratelimit-reset-requests",
+	"x-ratelimit-limit-tokens",
+	"x-ratelimit-remaining-tokens",
+	"x-ratelimit-reset-tokens",
+	"retry-after",
+	"retry-after-ms",
+	"x-should-retry",
+};
+
+static const char *const exposed_of_brand[] = {
+	"request-id",
+	"latency-ms",
+	"request-cost",
+	"guardrails-applied",
+	"prompt-version",
+	"ab-test",
+	"cache",
+};
+
+enum {
+	N_EXPOSED = sizeof(exposed) / sizeof(exposed[0]),
+	N_EXPOSED_OF_BRAND =
+	    sizeof(exposed_of_brand) / sizeof(exposed_of_brand[0]),
+};
+
+static const char *
+reason_of(int http)
+{
+	for (size_t i = 0; i < N_REASONS; i++)
+		if (reasons[i].http == http)
+			return reasons[i].reason;
+	return "Status";
+}
+
+/* A client that is gone is found out by the flush; nothing is lost by then. */
+static void
+put(struct exchange *x, const char *text)
+{
+	x->client->write(x->client, text, strlen(text));
+}
+
+static void
+put_header(struct exchange *x, const char *name, const char *value)
+{
+	put(x, name);
+	put(x, ": ");
+	put(x, value);
+	put(x, "\r\n");
+}
+
+static void
+put_number(struct exchange *x, const char *name, int64_t value)
+{
+	char text[LINE_SIZE];
+
+	snprintf(text, sizeof(text), "%s: %" PRId64 "\r\n", name, value);
+	put(x, text);
+}
+
+/* x-<brand>-<name> */
+static void
+put_brand_header(struct exchange *x, const char *name, const char *value)
+{
+	put(x, "x-");
+	put(x, x->conf->brand);
+	put(x, "-");
+	put_header(x, name, value);
+}
+
+static void
+put_cors(struct exchange *x)
+{
+	if (x->conf->cors_origin[0] == '\0')
+		return;
+	put_header(x, "Access-Control-Allow-Origin", x->conf->cors_origin);
+	put(x, "Access-Control-Expose-Headers: ");
+	for (size_t i = 0; i < N_EXPOSED; i++) {
+		put(x, exposed[i]);
+		put(x, ", ");
+	}
+	for (size_t i = 0; i < N_EXPOSED_OF_BRAND; i++) {
+		put(x, i > 0 ? ", x-" : "x-");
+		put(x, x->conf->brand);
+		put(x, "-");
+		put(x, exposed_of_brand[i]);
+	}
+	put(x, "\r\n");
+}
+
+/* Which request it was, how long it took and what it cost. */
+static void
+put_facts(struct exchange *x)
+{
+	char number[LINE_SIZE], cost[MONEY_TEXT_SIZE];
+	int64_t ms = (clock_mono_us() - x->started_us) / 1000;
+
+	put_header(x, "x-request-id", x->id_text);
+	put_brand_header(x, "request-id", x->id_text);
+	snprintf(number, sizeof(number), "%" PRId64, ms);
+	put_brand_header(x, "latency-ms", number);
+	if (x->has_cost)
+		put_brand_header(x, "request-cost",
+		    money_format(x->cost, cost));
+}
+
+static void
+put_whole_headers(struct exchange *x)
+{
+	if (x->content_type)
+		put_number(x, "Content-Length", (int64_t)x->answer_len);
+	put_header(x, "Cache-Control", "no-store");
+}
+
+/* What keeps nginx, and proxies before it, from collecting events. */
+static void
+put_stream_headers(struct exchange *x)
+{
+	put_header(x, "Cache-Control", "no-cache, no-store");
+	put_header(x, "X-Accel-Buffering", "no");
+}
+
+static void
+put_head(struct exchange *x)
+{
+	char status[LINE_SIZE];
+
+	snprintf(status, sizeof(status), "%d %s", x->http, reason_of(x->http));
+	put_header(x, "Status", status);
+	if (x->content_type)
+		put_header(x, "Content-Type", x->content_type);
+	if (x->began)
+		put_stream_headers(x);
+	else
+		put_whole_headers(x);
+	put_facts(x);
+	put_cors(x);
+	for (size_t i = 0; i < x->n_headers; i++)
+		put_header(x, x->headers[i].name, x->headers[i].value);
+	put(x, "\r\n");
+}
+
+void
+response_whole(struct exchange *x)
+{
+	put_head(x);
+	if (x->content_type && x->method != METHOD_HEAD)
+		x->client->write(x->client, x->answer, x->answer_len);
+	if (!x->client->flush(x->client)) {
+		x->undelivered = true;
+		exchange_detail(x, "the client was gone");
+	}
+}
+
+void
+response_begin(struct exchange *x)
+{
+	x->http = 200;
+	x->content_type = "text/event-stream; charset=utf-8";
+	x->began = true;
+	put_head(x);
+}
+
+bool
+response_event(struct exchange *x, const char *data, size_t len)
+{
+	struct client *client = x->client;
+
+	return client->write(client, "data: ", strlen("data: ")) &&
+	       client->write(client, data, len) &&
+	       client->write(client, "\n\n", 2);
+}
+
+bool
+response_comment(struct exchange *x, const char *text)
+{
+	struct client *client = x->client;
+
+	return client->write(client, ": ", 2) &&
+	       client->write(client, text, strlen(text)) &&
+	       client->write(client, "\n\n", 2);
+}
+
+bool
+response_flush(struct exchange *x)
+{
+	return x->client->flush(x->client);
+}
+
+/* ": x-<brand>-request-cost 0.000123", which a client may read or not. */
+static void
+put_cost(struct exchange *x)
+{
+	char text[LINE_SIZE], cost[MONEY_TEXT_SIZE];
+
+	if (!x->has_cost)
+		return;
+	snprintf(text, sizeof(text), "x-%s-request-cost %s", x->conf->brand,
+	    money_format(x->cost, cost));
+	response_comment(x, text);
+}
+
+/*
+ * The usage chunk with the cost in its usage: as text, because a JSON library
+ * would take the sum through floating point. NULL when memory runs out.
+ */
+static char *
+priced_chunk(const struct exchange *x, size_t *len)
+{
+	char cost[MONEY_TEXT_SIZE];
+	struct json_edit edit = { "cost", money_format(x->cost, cost) };
+	char *usage, *chunk;
+
+	usage = json_edit_members(x->usage_text, strlen(x->usage_text), &edit,
+	    1, len);
+	if (!usage)
+		return NULL;
+	edit = (struct json_edit){ "usage", usage };
+	chunk = json_edit_members(x->usage_chunk, strlen(x->usage_chunk),
+	    &edit, 1, len);
+	free(usage);
+	return chunk;
+}
+
+static void
+end_well(struct exchange *x)
+{
+	static const char done[] = "[DONE]";
+	size_t len = 0;
+	char *chunk = x->usage_chunk ? priced_chunk(x, &len) : NULL;
+
+	if (chunk)
+		response_event(x, chunk, len);
+	free(chunk);
+	put_cost(x);
+	response_event(x, done, strlen(done));
+}
+
+static void
+end_badly(struct exchange *x)
+{
+	char *text = error_body_text(x);
+
+	put_cost(x);
+	if (text)
+		response_event(x, text, strlen(text));
+	else
+		response_event(x, error_body_no_memory,
+		    strlen(error_body_no_memory));
+	free(text);
+}
+
+void
+response_end(struct exchange *x)
+{
+	if (x->err == ERR_CLIENT_LEFT)
+		return;
+	if (x->err == ERR_NONE)
+		end_well(x);
+	else
+		end_badly(x);
+	if (!response_flush(x)) {
+		x->undelivered = true;
+		exchange_detail(x, "the client was gone at the end");
+	}
+}

@@ -1,0 +1,129 @@
+/* fake_upstream.c: a provider at link time: it says what it is told to. */
+#include "tests/handlers/fake_upstream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "tests/handlers/fake_client.h"
+
+struct fake_upstream fake_upstream;
+
+void
+fake_upstream_reset(const char *body)
+{
+	free(fake_upstream.url);
+	free(fake_upstream.key);
+	free(fake_upstream.asked);
+	fake_upstream = (struct fake_upstream){
+		.rc = UPSTREAM_OK,
+		.http = 200,
+		.body = body,
+		.retry_after_ms = -1,
+	};
+}
+
+static void
+keep(char **slot, const char *text)
+{
+	free(*slot);
+	*slot = text ? strdup(text) : NULL;
+}
+
+/* Asks the caller what the real call asks while nothing arrives. */
+static bool
+heed(const struct upstream_request *request, int64_t *beat_us)
+{
+	int64_t wait_ms;
+
+	if (request->stop && request->stop(request->context))
+		return false;
+	if (request->client_left && request->client_fd == FAKE_CLIENT_FD &&
+	    request->client_left(request->context))
+		return false;
+	if (!request->beat || clock_mono_us() < *beat_us)
+		return true;
+	wait_ms = request->beat(request->context);
+	*beat_us = clock_mono_us() + wait_ms * 1000;
+	return wait_ms > 0;
+}
+
+static bool
+take_step(const struct upstream_request *request,
+    const struct fake_step *step, int64_t *beat_us)
+{
+	int64_t end_us = clock_mono_us() + step->silent_ms * 1000;
+
+	if (step->act)
+		step->act(fake_upstream.context);
+	if (step->piece && !request->sink(step->piece, strlen(step->piece),
+	    request->context))
+		return false;
+	do {
+		if (!heed(request, beat_us))
+			return false;
+		if (step->silent_ms > 0)
+			clock_sleep_us(1000);
+	} while (clock_mono_us() < end_us);
+	return true;
+}
+
+static enum upstream_rc
+play(const struct upstream_request *request)
+{
+	int64_t beat_us = clock_mono_us() + request->heartbeat_ms * 1000;
+
+	fake_upstream.steps_taken = 0;
+	for (size_t i = 0; i < fake_upstream.n_steps; i++) {
+		fake_upstream.steps_taken++;
+		if (!take_step(request, &fake_upstream.steps[i], &beat_us))
+			return UPSTREAM_STOPPED;
+	}
+	return fake_upstream.rc;
+}
+
+enum upstream_rc
+upstream_call(struct upstream *upstream,
+    const struct upstream_request *request, struct upstream_answer *answer)
+{
+	(void)upstream;
+	fake_upstream.calls++;
+	keep(&fake_upstream.url, request->url);
+	keep(&fake_upstream.key, request->key);
+	keep(&fake_upstream.asked, request->body);
+	if (fake_upstream.during)
+		fake_upstream.during(fake_upstream.context);
+	memset(answer, 0, sizeof(*answer));
+	answer->http = fake_upstream.http;
+	answer->retry_after_ms = fake_upstream.retry_after_ms;
+	answer->total_us = 1000;
+	snprintf(answer->detail, sizeof(answer->detail), "as told");
+	if (request->sink && fake_upstream.steps)
+		return play(request);
+	if (request->sink && fake_upstream.http == 200 && fake_upstream.body &&
+	    !request->sink(fake_upstream.body, strlen(fake_upstream.body),
+	    request->context))
+		return UPSTREAM_STOPPED;
+	if (fake_upstream.body) {
+		answer->body = strdup(fake_upstream.body);
+		answer->body_len = strlen(fake_upstream.body);
+	}
+	return fake_upstream.rc;
+}
+
+void
+upstream_answer_clear(struct upstream_answer *answer)
+{
+	free(answer->body);
+	answer->body = NULL;
+}
+
+const char *
+upstream_rc_name(enum upstream_rc rc)
+{
+	static char name[16];
+
+	snprintf(name, sizeof(name), "rc %d", (int)rc);
+	return name;
+}

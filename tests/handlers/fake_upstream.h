@@ -1,0 +1,38 @@
+/* fake_upstream.h: a provider at link time: it says what it is told to. */
+#ifndef TESTS_HANDLERS_FAKE_UPSTREAM_H
+#define TESTS_HANDLERS_FAKE_UPSTREAM_H
+
+#include "upstream/call.h"
+
+/* Something that happens during a streamed call. */
+struct fake_step {
+	const char *piece;  /* arrives; NULL: nothing does */
+	int64_t silent_ms;  /* or nothing does for so long */
+	void (*act)(void *context);
+};
+
+/* What the next calls give, and what the last one was asked. */
+struct fake_upstream {
+	enum upstream_rc rc;
+	int http;
+	const char *body;
+	int64_t retry_after_ms;
+	/* Where a call has a sink: what is handed to it; then rc. */
+	const struct fake_step *steps;
+	size_t n_steps;
+	void (*during)(void *context); /* run while the call is under way */
+	void *context;
+
+	unsigned calls;
+	unsigned steps_taken; /* by the last call */
+	char *url;
+	char *key;
+	char *asked;
+};
+
+extern struct fake_upstream fake_upstream;
+
+/* Forgets what it was asked; answers 200 with this body from now on. */
+void fake_upstream_reset(const char *body);
+
+#endif
