@@ -1,0 +1,45 @@
+/* serve_private.h: the steps of a request's life. */
+#ifndef FCGI_SERVE_PRIVATE_H
+#define FCGI_SERVE_PRIVATE_H
+
+#include "handlers/exchange.h"
+
+/* What happens to a request, in this order. */
+enum step {
+	STEP_ROUTE,
+	STEP_AUTHENTICATE,
+	STEP_BODY,
+	STEP_PARSE,
+	STEP_RECALL,
+	STEP_PREPARE,
+	STEP_HOLD,
+	STEP_HANDLE,
+	STEP_SETTLE, /* the first of the tail, which always happens */
+	STEP_RESPOND,
+	STEP_REMEMBER,
+	STEP__COUNT
+};
+
+/* How long each step took, in microseconds; -1 where it was not reached. */
+struct step_times {
+	int64_t us[STEP__COUNT];
+};
+
+const char *step_name(enum step step);
+
+/* These return false with a failure noted. */
+bool serve_authenticate(struct exchange *x);
+bool serve_body(struct exchange *x);
+bool serve_recall(struct exchange *x); /* or the answer, x->replayed */
+bool serve_hold(struct exchange *x);
+
+/* The answer to be kept with its settlement, out of the arena; NULL: none. */
+struct answer *serve_keep(struct exchange *x);
+
+/* The tail. These cannot fail; what goes wrong is noted in the exchange. */
+void serve_settle(struct exchange *x);
+void serve_respond(struct exchange *x);
+void serve_remember(struct exchange *x);
+void serve_log(const struct exchange *x, const struct step_times *times);
+
+#endif

@@ -1,0 +1,33 @@
+/* worker.h: a process that serves requests, one at a time, until it retires. */
+#ifndef FCGI_WORKER_H
+#define FCGI_WORKER_H
+
+#include <stdbool.h>
+
+/* How a program of ours is started again; see store_options.recover_command. */
+#define SELF_PATH "/proc/self/exe"
+
+struct worker_options {
+	const char *config; /* the configuration file */
+	/*
+	 * The last good configuration, kept by a supervisor for when the file
+	 * is wrong; NULL without a supervisor.
+	 */
+	const char *kept;
+	bool cgi;           /* one CGI request; else FastCGI's on fd 0 */
+};
+
+/*
+ * Serves requests until it has had its number of them, is asked to stop, or
+ * there are no more. Returns the exit status: 0 when all went well, and the
+ * worker may be replaced at once.
+ */
+int worker_run(const struct worker_options *options);
+
+/*
+ * Answers a CGI request without a configuration, with gateway_error: even then
+ * its client gets JSON and not the web server's HTML.
+ */
+void worker_refuse_cgi(void);
+
+#endif
