@@ -1,0 +1,118 @@
+/* config.c: `farebox config` and `farebox model`: what is configured. */
+#include "base/conf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/admin.h"
+#include "admin/command.h"
+#include "admin/print.h"
+
+/* The lines of the problems, as an array. */
+static json_t *
+problems_array(const struct conf_problems *problems)
+{
+	json_t *array = json_array();
+	const char *line = problems->text ? problems->text : "";
+
+	while (array && *line) {
+		size_t len = strcspn(line, "\n");
+
+		if (json_array_append_new(array,
+			json_stringn(line, len)) != 0) {
+			json_decref(array);
+			return NULL;
+		}
+		line += len + (line[len] == '\n');
+	}
+	return array;
+}
+
+static json_t *
+check_object(const char *file, const struct conf *conf,
+    const struct conf_problems *problems)
+{
+	return json_pack("{s:b, s:o, s:o, s:I, s:I}",
+	    "ok", conf != NULL,
+	    "file", json_of_text(file),
+	    "problems", problems_array(problems),
+	    "providers", (json_int_t)(conf ? conf->n_providers : 0),
+	    "models", (json_int_t)(conf ? conf->n_models : 0));
+}
+
+enum outcome
+config_check_run(struct session *s)
+{
+	const char *file = conf_path(s->args->value[FLAG_CONFIG]);
+	struct conf_problems problems = { 0 };
+	enum outcome outcome;
+
+	if (access(file, R_OK) != 0)
+		return fail(OUTCOME_UNUSABLE, "%s cannot be read; begin "
+		    "with: %s config sample", file,
+		    s->args->program);
+	s->conf = conf_load(file, &problems);
+	if (problems.text)
+		fputs(problems.text, stderr);
+	outcome = object_print_json(s, check_object(file, s->conf, &problems));
+	if (s->conf)
+		tell(s, "%s is right: %zu providers, %zu models; see: "
+		    "%s model list", file, s->conf->n_providers,
+		    s->conf->n_models, s->args->program);
+	else if (outcome == OUTCOME_OK)
+		outcome = fail(OUTCOME_WRONG, "%s has %d problems; when they "
+		    "are mended, check it with: %s config check", file,
+		    problems.count, s->args->program);
+	free(problems.text);
+	return outcome;
+}
+
+enum outcome
+config_sample_run(struct session *s)
+{
+	(void)s;
+	conf_write_sample(stdout);
+	return OUTCOME_OK;
+}
+
+static json_t *
+model_object(const struct model *model)
+{
+	char input[MONEY_TEXT_SIZE], output[MONEY_TEXT_SIZE];
+
+	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:o}",
+	    "id", json_of_text(model->id),
+	    "provider", json_of_text(model->route.provider->name),
+	    "provider_model", json_of_text(model->route.model),
+	    "price_input", price_format(model->price_input, input),
+	    "price_output", price_format(model->price_output, output),
+	    "context", (json_int_t)model->context,
+	    "output_tokens_max", (json_int_t)model->output_tokens_max,
+	    "owned_by", json_of_text(model->owned_by));
+}
+
+enum outcome
+model_list_run(struct session *s)
+{
+	static const struct column columns[] = {
+		{ "id", "MODEL", COLUMN_TEXT },
+		{ "price_input", "INPUT", COLUMN_MONEY },
+		{ "price_output", "OUTPUT", COLUMN_MONEY },
+		{ "context", "CONTEXT", COLUMN_NUMBER },
+		{ "output_tokens_max", "OUTPUT MAX", COLUMN_NUMBER },
+		{ "provider", "PROVIDER", COLUMN_TEXT },
+		{ "provider_model", "PROVIDER'S MODEL", COLUMN_TEXT },
+	};
+	struct listing listing;
+
+	if (!listing_begin(&listing, 0))
+		return fail_memory(s);
+	for (size_t i = 0; i < s->conf->n_models; i++)
+		if (!listing_add(&listing, model_object(&s->conf->models[i])))
+			break;
+	return listing_print(s, &listing, COLUMNS(columns),
+	    "the configuration has no models; begin with",
+	    "config sample");
+}
