@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""memory_test.py: a worker's private memory after a thousand requests."""
+
+import threading
+
+from farebox_test import Gateway, equal, run, true
+
+REQUESTS = 1000
+CLIENTS = 4
+LIMIT_KIB = 4096
+PROMPT = "All work and no play makes Jack a dull boy. " * 200
+
+
+def private_dirty_kib(pid):
+    """Memory that this process alone has, and has written to."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as text:
+        for line in text:
+            if line.startswith("Private_Dirty:"):
+                return int(line.split()[1])
+    raise AssertionError("smaps_rollup has no Private_Dirty")
+
+
+def ask(gateway, key, number, statuses):
+    """A client's share of the requests: short ones, long ones, wrong ones."""
+    kinds = [(200, {}), (200, {"messages": [
+        {"role": "user", "content": PROMPT}]}),
+             (400, {"temperature": 3}), (200, {"model": "big"})]
+    for i in range(number):
+        status, fields = kinds[i % len(kinds)]
+        got = gateway.chat(key, **fields).status
+        if got != status:
+            statuses.append((got, fields))
+
+
+def thousand_requests(gateway):
+    key = gateway.open_account("memory", "100")
+    busy = set(gateway.worker_pids())
+    odd = []
+    clients = [threading.Thread(target=ask, args=(
+        gateway, key, REQUESTS // CLIENTS, odd)) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    equal(odd, [], "answers of another kind")
+    equal(set(gateway.worker_pids()), busy, "the workers")
+    sizes = sorted(private_dirty_kib(pid) for pid in busy)
+    print(f"# Private_Dirty of the workers after {REQUESTS} requests: "
+          + ", ".join(f"{size} KiB" for size in sizes))
+    true(sizes[-1] <= LIMIT_KIB, f"a worker has {sizes[-1]} KiB")
+
+
+def make(front):
+    """One worker for the calls, which does not retire."""
+    return Gateway(front, {"ok": {}, "big": {
+        "route": "test big,bytes=200000"}}, workers=1,
+        settings={"requests_per_worker": 1000000})
+
+
+run(make, [("a worker stays small", thousand_requests)],
+    fronts=("lighttpd-spawn",))

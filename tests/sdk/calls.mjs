@@ -1,0 +1,250 @@
+// calls.mjs: what the tests ask through the OpenAI SDK for Node.
+// Run by node_test.py beside the SDK; prints TAP.
+
+import assert from "node:assert/strict";
+import OpenAI from "openai";
+
+const told = JSON.parse(process.env.FAREBOX_SDK);
+const hello = [{ role: "user", content: "Hello!" }];
+let attempts = [];
+
+// The SDK as an application makes it, with another URL and key.
+function client(key = told.key, more = {}) {
+  attempts = [];
+  return new OpenAI({
+    apiKey: key,
+    baseURL: told.base_url,
+    fetch: (url, options) => {
+      attempts.push(url);
+      return fetch(url, options);
+    },
+    ...more,
+  });
+}
+
+function create(model, more = {}, key = told.key) {
+  return client(key).chat.completions.create(
+    { model, messages: hello, ...more });
+}
+
+// The call fails in this way after so many attempts.
+async function refused(kind, status, code, n, call) {
+  try {
+    await call();
+  } catch (error) {
+    assert.equal(error.constructor, kind, String(error));
+    assert.equal(error.status, status);
+    assert.equal(error.code, code);
+    assert.ok(error.message && error.requestID, "message and request ID");
+    assert.equal(attempts.length, n, "attempts");
+    return error;
+  }
+  return assert.fail("it was not refused");
+}
+
+async function upstreamCalls(model) {
+  const reply = await fetch(`${told.upstream}/_log`);
+  return (await reply.json()).filter((e) => e.body?.model === model).length;
+}
+
+function answered(completion, model) {
+  assert.equal(completion.model, model);
+  assert.equal(completion.object, "chat.completion");
+  assert.equal(completion.choices[0].message.role, "assistant");
+  assert.ok(completion.choices[0].message.content);
+  assert.ok(["stop", "length"].includes(completion.choices[0].finish_reason));
+  const usage = completion.usage;
+  assert.equal(usage.total_tokens,
+    usage.prompt_tokens + usage.completion_tokens);
+  assert.match(completion._request_id, /^req_/);
+}
+
+const tests = {
+  async "manual example"() {
+    answered(await create("deepseek-v4-flash", {
+      temperature: 0.7,
+      max_tokens: 256,
+      messages: [
+        { role: "system", content: "You are a concise assistant." },
+        { role: "user", content: "Summarize this product in one sentence." },
+      ],
+    }), "deepseek-v4-flash");
+  },
+
+  async "minimal example"() {
+    answered(await create("deepseek-v4-flash", {
+      max_tokens: 256,
+      messages: [
+        { role: "user", content: "Write one short launch checklist." }],
+    }), "deepseek-v4-flash");
+  },
+
+  async "router example"() {
+    answered(await create("gemini-2.5-flash", {
+      temperature: 1, max_tokens: 1024, top_p: 1, nemo_cache: false,
+      messages: [
+        { role: "user", content: "Hello! What models do you support?" }],
+    }), "gemini-2.5-flash");
+  },
+
+  async "nexus example"() {
+    answered(await create("deepseek-v4", {
+      temperature: 0.7,
+      max_tokens: 1024,
+      messages: [
+        { role: "system", content: "You are a helpful assistant." },
+        { role: "user", content: "Hello!" },
+      ],
+    }), "deepseek-v4");
+  },
+
+  // Refused by name as long as there are no streams; whole when there are.
+  async "stream example"() {
+    const chunks = [];
+    const stream = await create("qwen-max", {
+      stream: true,
+      messages: [{ role: "user", content: "Tell me a story" }],
+    });
+    for await (const chunk of stream) chunks.push(chunk);
+    const text = chunks.map((c) => c.choices[0]?.delta.content ?? "").join("");
+    assert.match(text, /^word0 word1/);
+    assert.equal(chunks.at(-1).choices[0].finish_reason, "stop");
+  },
+
+  async "environment variables"() {
+    process.env.OPENAI_API_KEY = told.key;
+    process.env.OPENAI_BASE_URL = told.base_url;
+    answered(await new OpenAI().chat.completions.create(
+      { model: "qwen-max", messages: hello }), "qwen-max");
+  },
+
+  async "cost header"() {
+    const { data, response } = await client().chat.completions.create(
+      { model: "qwen-max", messages: hello }).withResponse();
+    const nano = data.usage.prompt_tokens * 140 +
+      data.usage.completion_tokens * 280;
+    assert.equal(
+      Math.round(response.headers.get("x-farebox-request-cost") * 1e9), nano);
+    assert.equal(response.headers.get("x-request-id"), data._request_id);
+  },
+
+  async "fields pass through"() {
+    const tools = [{
+      type: "function",
+      function: {
+        name: "weather", strict: true,
+        parameters: { type: "object", properties: {} },
+      },
+    }];
+    const answer = await create("echo", {
+      n: 2, tools, tool_choice: "auto", seed: 7, max_completion_tokens: 50,
+      reasoning_effort: "low", parallel_tool_calls: false, stop: ["x"],
+    });
+    assert.equal(answer.choices.length, 2);
+    const seen = JSON.parse(answer.choices[0].message.content);
+    assert.deepEqual(seen.tools, tools);
+    assert.equal(seen.max_completion_tokens, 50);
+    assert.equal(seen.parallel_tool_calls, false);
+    assert.ok(!("max_tokens" in seen));
+  },
+
+  async "models list"() {
+    const listed = [];
+    for await (const model of client().models.list()) listed.push(model.id);
+    assert.deepEqual(listed.sort(), told.models);
+  },
+
+  async "models retrieve"() {
+    for (const name of ["qwen-max", "vendor/model:1"]) {
+      const model = await client().models.retrieve(name);
+      assert.equal(model.id, name);
+      assert.equal(model.object, "model");
+    }
+  },
+
+  async "many at once"() {
+    const many = client();
+    const answers = await Promise.all(Array.from({ length: 24 }, () =>
+      many.chat.completions.create({ model: "qwen-max", messages: hello })));
+    for (const answer of answers) answered(answer, "qwen-max");
+  },
+
+  async "balance"() {
+    const told_ = await client().get("/balance");
+    assert.equal(told_.currency, "USD");
+    assert.equal(Math.round((told_.balance + told_.total_spent) * 1e9), 5e9);
+  },
+
+  async "wrong key"() {
+    await refused(OpenAI.AuthenticationError, 401, "invalid_api_key", 1,
+      () => create("qwen-max", {}, "sk-farebox-wrong"));
+  },
+
+  async "no money"() {
+    const error = await refused(OpenAI.APIError, 402, "insufficient_quota", 1,
+      () => create("qwen-max", {}, told.poor_key));
+    assert.match(error.message, /0\.000001 USD/);
+  },
+
+  async "unknown model"() {
+    const error = await refused(OpenAI.NotFoundError, 404, "model_not_found",
+      1, () => create("qwen-maxi"));
+    assert.equal(error.param, "model");
+    await refused(OpenAI.NotFoundError, 404, "model_not_found", 1,
+      () => client().models.retrieve("vendor/none"));
+    await refused(OpenAI.NotFoundError, 404, "model_not_found", 1,
+      () => create("deepseek-v4", {}, told.chat_key));
+  },
+
+  async "wrong fields"() {
+    for (const [field, value] of Object.entries({
+      temperature: 3, top_p: 2, messages: [], max_tokens: 0,
+      presence_penalty: -3,
+    })) {
+      const error = await refused(OpenAI.BadRequestError, 400,
+        "invalid_request", 1, () => create("qwen-max", { [field]: value }));
+      assert.equal(error.param, field);
+    }
+  },
+
+  async "unsupported endpoint"() {
+    const error = await refused(OpenAI.NotFoundError, 404, "not_found", 1,
+      () => client().responses.create({ model: "qwen-max", input: "Hello" }));
+    assert.match(error.message, /\/v1\/chat\/completions/);
+  },
+
+  async "provider complains"() {
+    const error = await refused(OpenAI.BadRequestError, 400,
+      "context_length_exceeded", 1, () => create("complains"));
+    assert.match(error.message, /8192 tokens/);
+  },
+
+  async "provider fails"() {
+    const before = (await client().get("/balance")).total_spent;
+    await refused(OpenAI.InternalServerError, 502, "upstream_error", 3,
+      () => create("fails"));
+    assert.equal(await upstreamCalls("status,code=500"), 3);
+    assert.equal((await client().get("/balance")).total_spent, before);
+  },
+
+  async "provider stalls"() {
+    await refused(OpenAI.InternalServerError, 504, "upstream_headers_timeout",
+      1, () => client(told.key, { maxRetries: 0 }).chat.completions.create(
+        { model: "stalls", messages: hello }));
+  },
+};
+
+const names = Object.keys(tests);
+let failed = 0;
+console.log(`1..${names.length}`);
+for (const [i, name] of names.entries()) {
+  try {
+    await tests[name]();
+    console.log(`ok ${i + 1} - ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`not ok ${i + 1} - ${name}`);
+    console.log(`# ${String(error.stack).replaceAll("\n", "\n# ")}`);
+  }
+}
+process.exit(failed ? 1 : 0);
