@@ -93,7 +93,7 @@ is_of_the_store(const char *name)
 {
 	static const char *const names[] = {
 		"*.db", "log.*", "__db.*", "gate", "pepper", "pepper.new",
-		"ballast",
+		"ballast", "*.shared",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

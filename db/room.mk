@@ -23,6 +23,7 @@ db_libfarebox_db_a_SOURCES = \
 	db/recovery.c \
 	db/region.c db/region.h \
 	db/row.c db/row_private.h db/row_read.c \
+	db/shared.c db/shared.h \
 	db/space.c db/space.h \
 	db/store.c db/store.h db/store_private.h \
 	db/transact.c \
@@ -37,6 +38,7 @@ store_tests = tests/store/answer tests/store/backup \
 	tests/store/backup_fire tests/store/key \
 	tests/store/export tests/store/key_care \
 	tests/store/ledger tests/store/pepper tests/store/place \
+	tests/store/shared \
 	tests/store/space
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
@@ -57,6 +59,8 @@ tests_store_export_LDADD = $(db_test_libs)
 tests_store_place_SOURCES = tests/store/place.c $(scratch_sources)
 tests_store_place_LDADD = $(db_test_libs)
 tests_store_place_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=statfs
+tests_store_shared_SOURCES = tests/store/shared.c
+tests_store_shared_LDADD = $(db_test_libs)
 tests_store_space_SOURCES = tests/store/space.c $(scratch_sources)
 tests_store_space_LDADD = $(db_test_libs)
 tests_store_ledger_SOURCES = tests/store/ledger.c $(scratch_sources)

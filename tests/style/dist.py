@@ -27,8 +27,9 @@ def distributed():
 
 def main():
     tap = style.Tap()
-    # .gitignore is for the repository, which a distribution is not.
-    wanted = [p for p in style.files() if p != ".gitignore"]
+    # These are for the repository, which a distribution is not; .git is a file
+    # where it is checked out beside another.
+    wanted = [p for p in style.files() if p not in (".git", ".gitignore")]
     held = distributed()
     tap.ok(len(held) > 20, "the list was read")
     tap.clean([p for p in wanted if p not in held],

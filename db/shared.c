@@ -1,0 +1,244 @@
+/* shared.c: a small file that every process maps, with one lock. */
+#include "db/shared.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "db/files.h"
+#include "db/process.h"
+
+enum {
+	SHARED_MAGIC = 0x66627873, /* "fbxs" */
+	HEAD_BYTES = 4096,         /* a page, so that the data is aligned */
+	NAP_US = 20,
+	NAP_US_MAX = 1000,
+};
+
+/* In front of the data. */
+struct head {
+	uint32_t magic, version;
+	uint32_t busy;             /* somebody has the lock, or died with it */
+	uint32_t unused;
+	uint64_t bytes;            /* of the data */
+	char boot[BOOT_ID_SIZE];
+};
+
+_Static_assert(sizeof(struct head) <= HEAD_BYTES, "one page");
+
+struct shared {
+	const struct shared_kind *kind;
+	int fd;
+	struct head *head;         /* the mapping: HEAD_BYTES, then the data */
+	bool locked;
+};
+
+static void *
+data_of(const struct shared *shared)
+{
+	return (char *)shared->head + HEAD_BYTES;
+}
+
+static bool
+set_lock(const struct shared *shared, short type)
+{
+	struct flock all = { .l_type = type, .l_whence = SEEK_SET };
+
+	return fcntl(shared->fd, F_SETLK, &all) == 0;
+}
+
+/*
+ * Whoever has the lock gives it back at once, so short naps are better than to
+ * wait in the kernel, which nothing but a signal would end.
+ */
+static bool
+take_lock(const struct shared *shared)
+{
+	int64_t until_us = 0, nap_us = NAP_US;
+
+	while (!set_lock(shared, F_WRLCK)) {
+		int64_t now_us = clock_mono_us();
+
+		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+			return false;
+		if (until_us == 0)
+			until_us = now_us + SHARED_PATIENCE_MS * 1000;
+		else if (now_us > until_us)
+			return false;
+		clock_sleep_us(nap_us);
+		if (nap_us < NAP_US_MAX)
+			nap_us *= 2;
+	}
+	return true;
+}
+
+/* Gives the file its blocks. On systems without such a call it is as large as
+ * it should be, which is all that can be had. */
+static bool
+reserve(const struct shared *shared, size_t bytes)
+{
+	int rc;
+
+	do
+		rc = posix_fallocate(shared->fd, 0,
+		    (off_t)(HEAD_BYTES + bytes));
+	while (rc == EINTR);
+	if (rc == EOPNOTSUPP || rc == EINVAL)
+		rc = ftruncate(shared->fd, (off_t)(HEAD_BYTES + bytes)) == 0 ?
+		    0 : errno;
+	errno = rc;
+	return rc == 0;
+}
+
+static bool
+is_ours(const struct shared *shared, const char *boot)
+{
+	const struct head *head = shared->head;
+	struct stat status;
+
+	return fstat(shared->fd, &status) == 0 &&
+	       status.st_size >= (off_t)HEAD_BYTES &&
+	       head->magic == SHARED_MAGIC &&
+	       head->version == shared->kind->version &&
+	       head->bytes >= shared->kind->bytes &&
+	       head->bytes <= shared->kind->bytes_max &&
+	       status.st_size >= (off_t)(HEAD_BYTES + head->bytes) &&
+	       memcmp(head->boot, boot, BOOT_ID_SIZE) == 0;
+}
+
+static void
+clear(struct shared *shared)
+{
+	memset(data_of(shared), 0, shared->head->bytes);
+	shared->kind->clear(data_of(shared), shared->head->bytes);
+}
+
+/* Times of another boot mean nothing: its file is begun anew. */
+static bool
+make_ours(struct shared *shared)
+{
+	char boot[BOOT_ID_SIZE] = "";
+
+	process_boot_id(boot);
+	if (is_ours(shared, boot))
+		return true;
+	if (!reserve(shared, shared->kind->bytes))
+		return false;
+	*shared->head = (struct head){
+		.magic = SHARED_MAGIC,
+		.version = shared->kind->version,
+		.bytes = shared->kind->bytes,
+	};
+	memcpy(shared->head->boot, boot, sizeof(boot));
+	clear(shared);
+	return true;
+}
+
+static bool
+map_file(struct shared *shared)
+{
+	/* As large as it may get: it must not move when it grows. */
+	void *map = mmap(NULL, HEAD_BYTES + shared->kind->bytes_max,
+	    PROT_READ | PROT_WRITE, MAP_SHARED, shared->fd, 0);
+	bool made;
+	int saved;
+
+	if (map == MAP_FAILED)
+		return false;
+	shared->head = map;
+	if (!take_lock(shared))
+		return false;
+	made = make_ours(shared);
+	saved = errno;
+	set_lock(shared, F_UNLCK);
+	errno = saved;
+	return made;
+}
+
+struct shared *
+shared_open(const char *dir, const struct shared_kind *kind)
+{
+	struct shared *shared = calloc(1, sizeof(*shared));
+	int saved;
+
+	if (!shared)
+		return NULL;
+	shared->kind = kind;
+	shared->fd = file_open(dir, kind->name, O_RDWR | O_CREAT);
+	if (shared->fd >= 0 && map_file(shared))
+		return shared;
+	saved = errno;
+	shared_close(shared);
+	errno = saved;
+	return NULL;
+}
+
+void
+shared_close(struct shared *shared)
+{
+	if (!shared)
+		return;
+	assert(!shared->locked);
+	if (shared->head)
+		munmap(shared->head, HEAD_BYTES + shared->kind->bytes_max);
+	if (shared->fd >= 0)
+		close(shared->fd);
+	free(shared);
+}
+
+void *
+shared_lock(struct shared *shared)
+{
+	void *data = data_of(shared);
+
+	assert(!shared->locked);
+	if (!take_lock(shared))
+		return NULL;
+	shared->locked = true;
+	if (shared->head->busy && (!shared->kind->mend ||
+	    !shared->kind->mend(data, shared->head->bytes)))
+		clear(shared);
+	shared->head->busy = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	return data;
+}
+
+void
+shared_unlock(struct shared *shared)
+{
+	assert(shared->locked);
+	atomic_signal_fence(memory_order_seq_cst);
+	shared->head->busy = 0;
+	shared->locked = false;
+	set_lock(shared, F_UNLCK);
+}
+
+size_t
+shared_bytes(const struct shared *shared)
+{
+	assert(shared->locked);
+	return shared->head->bytes;
+}
+
+bool
+shared_grow(struct shared *shared, size_t bytes)
+{
+	assert(shared->locked);
+	if (bytes > shared->kind->bytes_max || !reserve(shared, bytes))
+		return false;
+	shared->head->bytes = bytes;
+	return true;
+}
+
+const void *
+shared_glance(const struct shared *shared)
+{
+	return data_of(shared);
+}
