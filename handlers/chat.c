@@ -1,6 +1,4 @@
 /* chat.c: POST /v1/chat/completions: what it can cost, and its making. */
-#include <stdlib.h>
-
 #include "base/tokens.h"
 #include "handlers/chat_private.h"
 #include "handlers/endpoint.h"
@@ -74,35 +72,47 @@ wants_usage(const struct exchange *x)
 }
 
 static bool
-ask_whole(struct exchange *x, const char *body, size_t len, int64_t estimate)
+take_whole(struct exchange *x, enum upstream_rc rc,
+    const struct upstream_answer *answer, void *context)
 {
-	struct upstream_answer answer = { 0 };
-	bool done;
+	const struct chat_call *call = context;
 
-	done = relay_call(x, "/chat/completions", body, len, &answer) &&
-	    chat_answer(x, answer.body, answer.body_len, estimate);
-	upstream_answer_clear(&answer);
-	return done;
+	return relay_judge(x, rc, answer) &&
+	       chat_answer(x, answer->body, answer->body_len, call->estimate);
+}
+
+static bool
+ask_whole(struct exchange *x, struct chat_call *call)
+{
+	struct relay_ask ask = {
+		.path = "/chat/completions",
+		.edits = call->edits->list,
+		.n_edits = call->edits->n,
+		.take = take_whole,
+		.context = call,
+	};
+
+	return relay(x, &ask);
 }
 
 bool
 chat_handle(struct exchange *x)
 {
-	bool stream = wants_stream(x), usage = wants_usage(x);
-	size_t len = 0;
-	char *body = chat_body(x, stream, &len);
-	int64_t estimate;
-	bool done;
+	bool stream = wants_stream(x);
+	struct chat_edits edits;
+	struct chat_call call = {
+		.edits = &edits,
+		.estimate = tokens_chat_estimate(x->json, x->body_len,
+		    x->model->image_tokens),
+		.usage_asked = wants_usage(x),
+	};
+	bool done = chat_edits_make(x, stream, &edits);
 
-	if (!body)
-		return false;
-	estimate = tokens_chat_estimate(x->json, x->body_len,
-	    x->model->image_tokens);
 	/* A provider may take minutes; the tree is several times the text. */
 	json_decref(x->json);
 	x->json = NULL;
-	done = stream ? chat_stream(x, body, len, estimate, usage) :
-	    ask_whole(x, body, len, estimate);
-	free(body);
+	if (done)
+		done = stream ? chat_stream(x, &call) : ask_whole(x, &call);
+	chat_edits_clear(&edits);
 	return done;
 }

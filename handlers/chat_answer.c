@@ -103,7 +103,7 @@ note_usage(struct exchange *x, const json_t *answer, int64_t estimate)
 static bool
 unusable(struct exchange *x, const char *why)
 {
-	exchange_detail(x, "provider %s: %s", x->model->route.provider->name,
+	exchange_detail(x, "provider %s: %s", x->route->provider->name,
 	    why);
 	return exchange_fail(x, ERR_UPSTREAM_ERROR, NULL, NULL);
 }

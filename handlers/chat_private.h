@@ -21,12 +21,35 @@ struct chat_ask {
  */
 bool chat_check(struct exchange *x, struct chat_ask *ask);
 
+enum { CHAT_EDITS_MAX = 3, CHAT_NUMBER_SIZE = 24 };
+
 /*
- * The body for the provider: the client's, with the model's ID there, the
- * output bound that is held and, for a stream, the wish for its usage. Text
- * that the caller frees, or NULL with a failure noted.
+ * What is changed of the client's body, whichever provider sees it, and the
+ * texts that are put in.
  */
-char *chat_body(struct exchange *x, bool stream, size_t *len);
+struct chat_edits {
+	struct json_edit list[CHAT_EDITS_MAX];
+	size_t n;
+	char n_choices[CHAT_NUMBER_SIZE];
+	char tokens[CHAT_NUMBER_SIZE], newer_tokens[CHAT_NUMBER_SIZE];
+	char *stream_options; /* what asks for the usage of a stream */
+};
+
+/*
+ * Fills in the output bound that is held and, for a stream, the wish for its
+ * usage. Reads x->json, and does not need it afterwards. False with a failure
+ * noted; chat_edits_clear() is due whatever the result.
+ */
+bool chat_edits_make(struct exchange *x, bool stream,
+    struct chat_edits *edits);
+void chat_edits_clear(struct chat_edits *edits);
+
+/* What the calls for one request have in common. */
+struct chat_call {
+	const struct chat_edits *edits;
+	int64_t estimate; /* of the input, where the provider does not say */
+	bool usage_asked; /* the client wants the usage chunk of a stream */
+};
 
 /*
  * Takes a provider's 2xx answer: notes what it used, and makes it the
@@ -57,11 +80,10 @@ void chat_bill(struct exchange *x, const struct chat_yield *yield,
 /*
  * Makes the call and relays its events as they arrive, until the last chunk;
  * the rest, which needs the cost, is left to response_end(). The client of a
- * stream that has not begun is answered like any other. usage_asked: the
- * client wants the usage chunk. False with a failure noted.
+ * stream that has not begun is answered like any other. False with a failure
+ * noted.
  */
-bool chat_stream(struct exchange *x, const char *body, size_t len,
-    int64_t estimate, bool usage_asked);
+bool chat_stream(struct exchange *x, const struct chat_call *call);
 
 /*
  * A provider that does not know streams answers a whole JSON document. This

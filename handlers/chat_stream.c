@@ -33,6 +33,8 @@ enum kind {
 
 struct chat_stream {
 	struct exchange *x;
+	const struct chat_call *call;
+	const char *model; /* the public ID, as a JSON literal */
 	struct sse sse;
 	struct stream_scan scan;
 	enum kind kind;
@@ -56,7 +58,7 @@ static bool
 unusable(struct chat_stream *s, const char *why)
 {
 	exchange_detail(s->x, "provider %s: %s",
-	    s->x->model->route.provider->name, why);
+	    s->x->route->provider->name, why);
 	return exchange_fail(s->x, ERR_UPSTREAM_ERROR, NULL, NULL);
 }
 
@@ -273,7 +275,7 @@ beat(void *context)
 }
 
 static void
-bill(struct chat_stream *s, int64_t estimate)
+bill(struct chat_stream *s)
 {
 	const struct stream_scan *scan = &s->scan;
 	struct chat_yield yield = {
@@ -286,7 +288,7 @@ bill(struct chat_stream *s, int64_t estimate)
 		yield.uncounted_bytes =
 		    scan->text_bytes - scan->text_bytes_at_usage;
 	}
-	chat_bill(s->x, &yield, estimate);
+	chat_bill(s->x, &yield, s->call->estimate);
 }
 
 /* The provider's usage, with whatever else is in it, or what is billed. */
@@ -338,10 +340,47 @@ judge(struct chat_stream *s, enum upstream_rc rc,
 	    "the stream ended without an answer");
 }
 
-static bool
-run(struct chat_stream *s, const char *body, size_t len, int64_t estimate,
-    bool usage_asked)
+static void
+end(struct chat_stream *s)
 {
+	stream_scan_clear(&s->scan);
+	sse_clear(&s->sse);
+	free(s->whole);
+}
+
+/* What an earlier call brought is forgotten; when it began is not. */
+static void
+begin(void *context)
+{
+	struct chat_stream *s = context;
+
+	end(s);
+	s->kind = KIND_UNKNOWN;
+	s->whole = NULL;
+	s->whole_len = s->whole_size = 0;
+	s->done_us = 0;
+	sse_init(&s->sse, (size_t)s->x->conf->answer_bytes_max, take_event, s);
+	stream_scan_init(&s->scan, s->model, s->call->usage_asked);
+}
+
+static bool
+take(struct exchange *x, enum upstream_rc rc,
+    const struct upstream_answer *answer, void *context)
+{
+	struct chat_stream *s = context;
+	bool done;
+
+	if (rc == UPSTREAM_OK && x->err == ERR_NONE)
+		take_rest(s);
+	done = judge(s, rc, answer);
+	bill(s);
+	return done && (!s->call->usage_asked || make_usage_chunk(s));
+}
+
+static bool
+run(struct chat_stream *s)
+{
+	const struct chat_edits *edits = s->call->edits;
 	struct relay_taker taker = {
 		.sink = take_piece,
 		.stop = must_stop,
@@ -350,35 +389,35 @@ run(struct chat_stream *s, const char *body, size_t len, int64_t estimate,
 		.beat = beat,
 		.context = s,
 	};
-	struct upstream_answer answer = { 0 };
-	enum upstream_rc rc;
-	bool done;
+	struct relay_ask ask = {
+		.path = "/chat/completions",
+		.edits = edits->list,
+		.n_edits = edits->n,
+		.stream_options = edits->stream_options,
+		.taker = &taker,
+		.begin = begin,
+		.take = take,
+		.context = s,
+	};
 
-	rc = relay_run(s->x, "/chat/completions", body, len, &taker, &answer);
-	if (rc == UPSTREAM_OK && s->x->err == ERR_NONE)
-		take_rest(s);
-	done = judge(s, rc, &answer);
-	bill(s, estimate);
-	upstream_answer_clear(&answer);
-	return done && (!usage_asked || make_usage_chunk(s));
+	return relay(s->x, &ask);
 }
 
 bool
-chat_stream(struct exchange *x, const char *body, size_t len, int64_t estimate,
-    bool usage_asked)
+chat_stream(struct exchange *x, const struct chat_call *call)
 {
-	struct chat_stream s = { .x = x, .began_us = clock_mono_us() };
-	const char *model = relay_quote(x, x->model->id);
+	struct chat_stream s = {
+		.x = x,
+		.call = call,
+		.model = relay_quote(x, x->model->id),
+		.began_us = clock_mono_us(),
+	};
 	bool done;
 
 	x->usage_flags |= USAGE_STREAMED;
-	if (!model)
+	if (!s.model)
 		return exchange_fail(x, ERR_GATEWAY_ERROR, NULL, NULL);
-	sse_init(&s.sse, (size_t)x->conf->answer_bytes_max, take_event, &s);
-	stream_scan_init(&s.scan, model, usage_asked);
-	done = run(&s, body, len, estimate, usage_asked);
-	stream_scan_clear(&s.scan);
-	sse_clear(&s.sse);
-	free(s.whole);
+	done = run(&s);
+	end(&s);
 	return done;
 }

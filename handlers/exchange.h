@@ -112,6 +112,7 @@ struct exchange {
 
 	/* What it costs. */
 	const struct model *model;
+	const struct route *route; /* of the call that runs, or ran last */
 	struct amounts worst; /* set by prepare: the most it can use */
 	struct hold hold;
 	bool held;            /* between hold and settle or release */

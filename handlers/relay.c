@@ -1,6 +1,8 @@
-/* relay.c: one call to the provider of x->model, and what its failures mean. */
+/* relay.c: asking the provider of x->model, and what its failures mean. */
 #include "handlers/relay.h"
 
+#include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "handlers/refusal.h"
@@ -67,7 +69,7 @@ call_failed(struct exchange *x, enum upstream_rc rc, const char *detail)
 		break;
 	}
 	exchange_detail(x, "provider %s: %s: %s",
-	    x->model->route.provider->name, upstream_rc_name(rc), detail);
+	    x->route->provider->name, upstream_rc_name(rc), detail);
 	return exchange_fail(x, err, NULL, NULL);
 }
 
@@ -81,7 +83,7 @@ answer_failed(struct exchange *x, const struct upstream_answer *answer)
 	if (blame == BLAME_CLIENT && refusal_relay(x, answer))
 		return false;
 	exchange_detail(x, "provider %s answered %d",
-	    x->model->route.provider->name, answer->http);
+	    x->route->provider->name, answer->http);
 	if (blame == BLAME_PROVIDER)
 		return exchange_fail(x, ERR_UPSTREAM_ERROR, NULL, NULL);
 	if (answer->retry_after_ms > 0)
@@ -111,7 +113,7 @@ relay_event_failed(struct exchange *x, const char *message,
 	    blame_of(http);
 
 	exchange_detail(x, "provider %s sent an error event: type '%s' code "
-	    "'%s'", x->model->route.provider->name,
+	    "'%s'", x->route->provider->name,
 	    exchange_excerpt(x, type, strlen(type)),
 	    exchange_excerpt(x, code, strlen(code)));
 	switch (blame) {
@@ -151,18 +153,67 @@ set_taker(struct upstream_request *request, const struct exchange *x,
 	request->answer_bytes_max = SIZE_MAX;
 }
 
-enum upstream_rc
-relay_run(struct exchange *x, const char *path, const char *body, size_t len,
-    const struct relay_taker *taker, struct upstream_answer *answer)
+/* The changes to a JSON body: the endpoint's and then the route's. */
+struct edits {
+	struct json_edit list[RELAY_EDITS_MAX + 2];
+	size_t n;
+};
+
+static void
+add_edit(struct edits *edits, const char *name, const char *value)
 {
-	const struct provider *provider = x->model->route.provider;
+	edits->list[edits->n++] = (struct json_edit){ name, value };
+}
+
+static void
+add_stream_options(const struct route *route, const struct relay_ask *ask,
+    struct edits *edits)
+{
+	switch ((enum stream_options)route->provider->stream_options) {
+	case STREAM_OPTIONS_YES:
+		add_edit(edits, "stream_options", ask->stream_options);
+		break;
+	case STREAM_OPTIONS_NO:
+		add_edit(edits, "stream_options", NULL);
+		break;
+	}
+}
+
+/* The client's text with the members changed. */
+static bool
+make_json(struct exchange *x, const struct relay_ask *ask,
+    struct relay_body *body)
+{
+	const char *model = relay_quote(x, x->route->model);
+	struct edits edits = { .n = 0 };
+
+	assert(ask->n_edits <= RELAY_EDITS_MAX);
+	add_edit(&edits, "model", model);
+	for (size_t i = 0; i < ask->n_edits; i++)
+		edits.list[edits.n++] = ask->edits[i];
+	if (ask->stream_options)
+		add_stream_options(x->route, ask, &edits);
+	if (model)
+		body->owned = json_edit_members(x->body, x->body_len,
+		    edits.list, edits.n, &body->len);
+	body->data = body->owned;
+	body->content_type = "application/json";
+	return body->owned ||
+	       exchange_fail(x, ERR_GATEWAY_ERROR, NULL, NULL);
+}
+
+static enum upstream_rc
+call(struct exchange *x, const struct relay_ask *ask,
+    const struct relay_body *body, struct upstream_answer *answer)
+{
+	const struct provider *provider = x->route->provider;
 	struct upstream_request request = {
 		.key = provider->key,
 		.ca_file = provider->ca_file,
-		.content_type = "application/json",
+		.content_type = body->content_type,
 		.accept = "application/json",
-		.body = body,
-		.body_len = len,
+		.body = body->data,
+		.body_len = body->len,
 		.connect_timeout_ms = provider->connect_timeout_ms,
 		.first_byte_timeout_ms = provider->first_byte_timeout_ms,
 		.stall_timeout_ms = provider->stall_timeout_ms,
@@ -173,15 +224,45 @@ relay_run(struct exchange *x, const char *path, const char *body, size_t len,
 	};
 	enum upstream_rc rc;
 
-	request.url = arena_printf(x->arena, "%s%s", provider->base_url, path);
+	request.url = arena_printf(x->arena, "%s%s", provider->base_url,
+	    ask->path);
 	if (!request.url)
 		return UPSTREAM_NO_MEMORY;
-	if (taker)
-		set_taker(&request, x, taker);
+	if (ask->taker)
+		set_taker(&request, x, ask->taker);
 	rc = upstream_call(x->upstream, &request, answer);
 	x->upstream_us = answer->total_us;
 	x->upstream_http = answer->http;
 	return rc;
+}
+
+/* One call, by x->route. */
+static bool
+attempt(struct exchange *x, const struct relay_ask *ask)
+{
+	struct upstream_answer answer = { 0 };
+	struct relay_body body = { 0 };
+	bool done;
+
+	if (ask->begin)
+		ask->begin(ask->context);
+	done = ask->make ? ask->make(x, x->route, &body, ask->context) :
+	    make_json(x, ask, &body);
+	if (done) {
+		enum upstream_rc rc = call(x, ask, &body, &answer);
+
+		done = ask->take(x, rc, &answer, ask->context);
+	}
+	upstream_answer_clear(&answer);
+	free(body.owned);
+	return done;
+}
+
+bool
+relay(struct exchange *x, const struct relay_ask *ask)
+{
+	x->route = &x->model->route;
+	return attempt(x, ask);
 }
 
 bool
@@ -189,15 +270,6 @@ relay_judge(struct exchange *x, enum upstream_rc rc,
     const struct upstream_answer *answer)
 {
 	return call_failed(x, rc, answer->detail) && answer_failed(x, answer);
-}
-
-bool
-relay_call(struct exchange *x, const char *path, const char *body,
-    size_t len, struct upstream_answer *answer)
-{
-	enum upstream_rc rc = relay_run(x, path, body, len, NULL, answer);
-
-	return relay_judge(x, rc, answer);
 }
 
 const char *

@@ -1,5 +1,5 @@
-/* relay.h: one call to the provider of x->model, and what its failures mean to
- * the client. */
+/* relay.h: asking the provider of x->model, and what its failures mean to the
+ * client. */
 #ifndef HANDLERS_RELAY_H
 #define HANDLERS_RELAY_H
 
@@ -17,15 +17,58 @@ struct relay_taker {
 	void *context;
 };
 
+/* A body as the provider of one route is to see it. */
+struct relay_body {
+	const char *content_type;
+	const char *data;
+	size_t len;
+	char *owned; /* freed after the call; NULL: nothing is */
+};
+
+enum { RELAY_EDITS_MAX = 16 };
+
 /*
- * Posts a JSON body to the provider's base URL and path, and gathers the
- * answer, or hands it to the taker (NULL: there is none). Notes no failure.
- * Sets x->upstream_us and x->upstream_http. The caller clears *answer whatever
- * the result.
+ * What a provider is asked, whichever it is. Everything belongs to the caller
+ * and is read again for each route.
  */
-enum upstream_rc relay_run(struct exchange *x, const char *path,
-    const char *body, size_t len, const struct relay_taker *taker,
-    struct upstream_answer *answer);
+struct relay_ask {
+	const char *path; /* "/chat/completions" */
+	/*
+	 * JSON: what the endpoint changes in x->body, at most RELAY_EDITS_MAX
+	 * members, each once. `model` is the relay's, and so are
+	 * stream_options.
+	 */
+	const struct json_edit *edits;
+	size_t n_edits;
+	/*
+	 * JSON of a stream: the stream_options that ask for its usage, where
+	 * the provider takes them; NULL: none are asked for.
+	 */
+	const char *stream_options;
+	/*
+	 * Not JSON: makes the body for a route; false with a failure noted.
+	 * NULL: the body is x->body with the edits.
+	 */
+	bool (*make)(struct exchange *x, const struct route *route,
+	    struct relay_body *body, void *context);
+	const struct relay_taker *taker; /* NULL: the answer is gathered */
+	/* Before a call: forgets what an earlier one brought. NULL: nothing. */
+	void (*begin)(void *context);
+	/*
+	 * After a call, however it ended: whether it brought an answer, which
+	 * is the client's then. False with a failure noted, which relay_judge()
+	 * knows where the call itself went wrong.
+	 */
+	bool (*take)(struct exchange *x, enum upstream_rc rc,
+	    const struct upstream_answer *answer, void *context);
+	void *context;
+};
+
+/*
+ * Asks the provider of x->model; x->route tells which. Sets x->upstream_us and
+ * x->upstream_http. False with a failure noted.
+ */
+bool relay(struct exchange *x, const struct relay_ask *ask);
 
 /* True when that was a complete 2xx answer; else false, a failure noted. */
 bool relay_judge(struct exchange *x, enum upstream_rc rc,
@@ -37,10 +80,6 @@ bool relay_judge(struct exchange *x, enum upstream_rc rc,
  */
 bool relay_event_failed(struct exchange *x, const char *message,
     const char *type, const char *code);
-
-/* Both of the above, of an answer that is gathered. */
-bool relay_call(struct exchange *x, const char *path, const char *body,
-    size_t len, struct upstream_answer *answer);
 
 /* A JSON string literal in the arena, or NULL. */
 const char *relay_quote(struct exchange *x, const char *text);

@@ -7,8 +7,8 @@ handlers_libfarebox_handlers_a_SOURCES = \
 	handlers/chat.c handlers/chat_private.h \
 	handlers/chat_answer.c \
 	handlers/chat_bill.c \
-	handlers/chat_body.c \
 	handlers/chat_check.c \
+	handlers/chat_edits.c \
 	handlers/chat_recast.c \
 	handlers/chat_stream.c \
 	handlers/endpoint.c handlers/endpoint.h \

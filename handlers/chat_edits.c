@@ -1,24 +1,12 @@
-/* chat_body.c: a chat request as the provider is to see it. */
+/* chat_edits.c: what is changed of a chat request for every provider. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "handlers/chat_private.h"
-#include "handlers/relay.h"
-
-enum { NUMBER_TEXT_SIZE = 24, EDITS_MAX = 8 };
-
-/* The changes to a body, and the texts that they put in. */
-struct edits {
-	struct json_edit list[EDITS_MAX];
-	size_t n;
-	char n_choices[NUMBER_TEXT_SIZE];
-	char tokens[NUMBER_TEXT_SIZE], newer_tokens[NUMBER_TEXT_SIZE];
-	char *stream_options;
-};
 
 static void
-add(struct edits *edits, const char *name, const char *value)
+add(struct chat_edits *edits, const char *name, const char *value)
 {
 	edits->list[edits->n++] = (struct json_edit){ name, value };
 }
@@ -28,15 +16,15 @@ add(struct edits *edits, const char *name, const char *value)
  * to every provider.
  */
 static void
-add_integer(struct exchange *x, struct edits *edits, const char *name,
-    char text[NUMBER_TEXT_SIZE])
+add_integer(struct exchange *x, struct chat_edits *edits, const char *name,
+    char text[CHAT_NUMBER_SIZE])
 {
 	int64_t value;
 
 	if (!json_is_real(json_object_get(x->json, name)) ||
 	    json_read_integer(x->json, name, &value) != JSON_READ)
 		return;
-	snprintf(text, NUMBER_TEXT_SIZE, "%" PRId64, value);
+	snprintf(text, CHAT_NUMBER_SIZE, "%" PRId64, value);
 	add(edits, name, text);
 }
 
@@ -50,7 +38,7 @@ is_named(const struct exchange *x, const char *name)
 
 /* What is held must bind the provider too. */
 static void
-add_bound(struct exchange *x, struct edits *edits)
+add_bound(struct exchange *x, struct chat_edits *edits)
 {
 	add_integer(x, edits, "n", edits->n_choices);
 	add_integer(x, edits, "max_tokens", edits->tokens);
@@ -77,35 +65,22 @@ options_with_usage(const struct exchange *x)
 	return text;
 }
 
-static bool
-add_stream_options(struct exchange *x, struct edits *edits)
+bool
+chat_edits_make(struct exchange *x, bool stream, struct chat_edits *edits)
 {
-	switch ((enum stream_options)x->model->route.provider->stream_options) {
-	case STREAM_OPTIONS_YES:
-		edits->stream_options = options_with_usage(x);
-		add(edits, "stream_options", edits->stream_options);
-		return edits->stream_options != NULL;
-	case STREAM_OPTIONS_NO:
-		add(edits, "stream_options", NULL);
+	edits->n = 0;
+	edits->stream_options = NULL;
+	add_bound(x, edits);
+	if (!stream)
 		return true;
-	}
-	return false;
+	edits->stream_options = options_with_usage(x);
+	return edits->stream_options ||
+	       exchange_fail(x, ERR_GATEWAY_ERROR, NULL, NULL);
 }
 
-char *
-chat_body(struct exchange *x, bool stream, size_t *len)
+void
+chat_edits_clear(struct chat_edits *edits)
 {
-	struct edits edits = { .n = 0 };
-	const char *model = relay_quote(x, x->model->route.model);
-	char *text = NULL;
-
-	add(&edits, "model", model);
-	add_bound(x, &edits);
-	if (model && (!stream || add_stream_options(x, &edits)))
-		text = json_edit_members(x->body, x->body_len, edits.list,
-		    edits.n, len);
-	free(edits.stream_options);
-	if (!text)
-		exchange_fail(x, ERR_GATEWAY_ERROR, NULL, NULL);
-	return text;
+	free(edits->stream_options);
+	edits->stream_options = NULL;
 }
