@@ -15,6 +15,8 @@
 #define FAREBOX_CONFIG_PATH "/etc/farebox/farebox.conf"
 #endif
 
+static const char default_plan[] = "default";
+
 static const char blanks[] = " \t\r\n\v\f";
 
 /* Pieces of text that a configuration owns. */
@@ -70,6 +72,7 @@ conf_free(struct conf *conf)
 	}
 	free(conf->providers);
 	free(conf->models);
+	free(conf->plans);
 	free(conf);
 }
 
@@ -143,8 +146,9 @@ refuse_section(struct reader *reader, char *word)
 	for (int i = 0; i < OPTION_SECTION__COUNT; i++)
 		conf_nearest_offer(&nearest, option_section_name(i));
 	conf_complain(reader->draft, reader->line,
-	    "unknown section [%s]; expected [farebox], [provider NAME] or "
-	    "[model ID]%s", word, conf_nearest_hint(&nearest, hint));
+	    "unknown section [%s]; expected [farebox], [provider NAME], "
+	    "[model ID] or [plan NAME]%s", word,
+	    conf_nearest_hint(&nearest, hint));
 }
 
 /* Takes a title, without its brackets. */
@@ -422,6 +426,7 @@ conf_load(const char *file, struct conf_problems *problems)
 		conf->file = conf_keep(&draft, file, strlen(file));
 	if (!draft.no_memory &&
 	    add_part(&draft, OPTION_SECTION_FAREBOX, "", 0) &&
+	    add_part(&draft, OPTION_SECTION_PLAN, default_plan, 0) &&
 	    read_parts(&draft))
 		conf_fill(&draft);
 	free(draft.parts);
@@ -452,6 +457,23 @@ conf_provider(const struct conf *conf, const char *name)
 		if (strcmp(conf->providers[i].name, name) == 0)
 			return &conf->providers[i];
 	return NULL;
+}
+
+const struct plan *
+conf_plan(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->n_plans; i++)
+		if (strcmp(conf->plans[i].name, name) == 0)
+			return &conf->plans[i];
+	return NULL;
+}
+
+const struct plan *
+conf_plan_of(const struct conf *conf, const char *name)
+{
+	const struct plan *plan = conf_plan(conf, name);
+
+	return plan ? plan : conf_plan(conf, default_plan);
 }
 
 const char *

@@ -15,6 +15,7 @@ enum hold_input { HOLD_INPUT_BOUND, HOLD_INPUT_ESTIMATE };
 enum durability { DURABILITY_FLUSH, DURABILITY_PROCESS };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
 enum model_kind { MODEL_CHAT };
+enum per_model { PER_MODEL_NO, PER_MODEL_YES };
 enum stream_options { STREAM_OPTIONS_YES, STREAM_OPTIONS_NO };
 
 struct provider;
@@ -50,6 +51,15 @@ struct model {
 #include "base/option.def"
 };
 
+/* One [plan NAME]: the limits of a key, unless it has some of its own. */
+struct plan {
+	const char *name;
+	int line;
+#define OPTION_PLAN(kind, name, value, min, max, unit, doc) \
+	OPTION_C_##kind name;
+#include "base/option.def"
+};
+
 /* A whole configuration. Read-only once loaded; every pointer is its own. */
 struct conf {
 #define OPTION_FAREBOX(kind, name, value, min, max, unit, doc) \
@@ -59,6 +69,8 @@ struct conf {
 	size_t n_providers;
 	struct model *models;
 	size_t n_models;
+	struct plan *plans; /* one of them is "default" */
+	size_t n_plans;
 	const char *file;
 	struct conf_memory *memory; /* of conf.c */
 };
@@ -75,6 +87,7 @@ enum option_section {
 	OPTION_SECTION_FAREBOX,
 	OPTION_SECTION_PROVIDER,
 	OPTION_SECTION_MODEL,
+	OPTION_SECTION_PLAN,
 	OPTION_SECTION__COUNT
 };
 
@@ -93,7 +106,7 @@ struct option_row {
 extern const struct option_row option_rows[];
 extern const size_t n_option_rows;
 
-/* "farebox", "provider", "model" */
+/* "farebox", "provider", "model", "plan" */
 const char *option_section_name(enum option_section section);
 
 /* Everything that is wrong with a file, a line each. */
@@ -120,6 +133,13 @@ const struct model *conf_model(const struct conf *conf, const char *id,
 /* The provider of that name, or NULL. */
 const struct provider *conf_provider(const struct conf *conf,
     const char *name);
+
+/* The plan of that name; NULL when there is none. */
+const struct plan *conf_plan(const struct conf *conf, const char *name);
+
+/* The plan of an account: "default" for "", and for one that the configuration
+ * has no more. */
+const struct plan *conf_plan_of(const struct conf *conf, const char *name);
 
 /* Writes a commented sample with every option at its default. */
 void conf_write_sample(FILE *out);

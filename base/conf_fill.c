@@ -189,13 +189,13 @@ setting_of(const struct conf_part *part, const char *name)
 }
 
 static bool
-is_provider_name(const char *name)
+is_name(const char *name, size_t len_max)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	size_t len = strlen(name);
 
-	return len <= CONF_NAME_LEN_MAX && strspn(name, letters) == len;
+	return len <= len_max && strspn(name, letters) == len;
 }
 
 static void
@@ -206,7 +206,7 @@ fill_provider(struct conf_draft *draft, const struct conf_part *part)
 
 	provider->name = part->title;
 	provider->line = part->line;
-	if (!is_provider_name(part->title))
+	if (!is_name(part->title, CONF_NAME_LEN_MAX))
 		conf_complain(draft, part->line,
 		    "the provider's name is not one; expected 1 to %d letters, "
 		    "digits, '.', '_' or '-'", CONF_NAME_LEN_MAX);
@@ -252,6 +252,20 @@ fill_model(struct conf_draft *draft, const struct conf_part *part)
 }
 
 static void
+fill_plan(struct conf_draft *draft, const struct conf_part *part)
+{
+	struct plan *plan = &draft->conf->plans[draft->conf->n_plans++];
+
+	plan->name = part->title;
+	plan->line = part->line;
+	if (!is_name(part->title, CONF_PLAN_LEN_MAX))
+		conf_complain(draft, part->line,
+		    "the plan's name is not one; expected 1 to %d letters, "
+		    "digits, '.', '_' or '-'", CONF_PLAN_LEN_MAX);
+	fill_fields(draft, part, plan);
+}
+
+static void
 fill_farebox(struct conf_draft *draft, const struct conf_part *part)
 {
 	fill_fields(draft, part, draft->conf);
@@ -276,6 +290,7 @@ conf_fill(struct conf_draft *draft)
 		[OPTION_SECTION_FAREBOX] = fill_farebox,
 		[OPTION_SECTION_PROVIDER] = fill_provider,
 		[OPTION_SECTION_MODEL] = fill_model,
+		[OPTION_SECTION_PLAN] = fill_plan,
 	};
 	struct conf *conf = draft->conf;
 
@@ -284,7 +299,9 @@ conf_fill(struct conf_draft *draft)
 	    1, sizeof(*conf->providers));
 	conf->models = calloc(count_parts(draft, OPTION_SECTION_MODEL) + 1,
 	    sizeof(*conf->models));
-	if (!conf->providers || !conf->models) {
+	conf->plans = calloc(count_parts(draft, OPTION_SECTION_PLAN) + 1,
+	    sizeof(*conf->plans));
+	if (!conf->providers || !conf->models || !conf->plans) {
 		draft->no_memory = true;
 		return;
 	}

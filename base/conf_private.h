@@ -12,12 +12,14 @@ enum {
 #define OPTION_FAREBOX(kind, name, value, min, max, unit, doc) + 1
 #define OPTION_PROVIDER(kind, name, value, min, max, unit, doc) + 1
 #define OPTION_MODEL(kind, name, value, min, max, unit, doc) + 1
+#define OPTION_PLAN(kind, name, value, min, max, unit, doc) + 1
 #include "base/option.def"
 };
 
 enum {
 	CONF_BRAND_LEN_MAX = 32,
 	CONF_NAME_LEN_MAX = 63,   /* of a provider */
+	CONF_PLAN_LEN_MAX = 23,   /* of a plan: PLAN_NAME_SIZE of the store */
 	CONF_MODEL_LEN_MAX = 127, /* of a model ID, public or a provider's */
 	CONF_KEY_LEN_MAX = 4096,
 };

@@ -9,6 +9,7 @@ static const char *const titles[OPTION_SECTION__COUNT] = {
 	[OPTION_SECTION_FAREBOX] = "[farebox]",
 	[OPTION_SECTION_PROVIDER] = "[provider example]",
 	[OPTION_SECTION_MODEL] = "[model example-model]",
+	[OPTION_SECTION_PLAN] = "[plan default]",
 };
 
 static const char *const abouts[OPTION_SECTION__COUNT] = {
@@ -18,6 +19,10 @@ static const char *const abouts[OPTION_SECTION__COUNT] = {
 	    "key_env, or neither when the provider wants no key."),
 	[OPTION_SECTION_MODEL] = ("One section for each model, with the ID "
 	    "that clients ask for."),
+	[OPTION_SECTION_PLAN] = ("One section for each plan: the limits of the "
+	    "keys of its accounts, see 'farebox account plan'. An account "
+	    "without one has the plan 'default', and a key may have limits of "
+	    "its own."),
 };
 
 /* Writes words as comment lines of at most COLUMNS. */

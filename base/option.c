@@ -15,6 +15,9 @@ const struct option_row option_rows[] = {
 #define OPTION_MODEL(kind, name, value, min, max, unit, doc) \
 	{ OPTION_SECTION_MODEL, OPTION_##kind, #name, value, min, max, \
 		unit, doc, offsetof(struct model, name) },
+#define OPTION_PLAN(kind, name, value, min, max, unit, doc) \
+	{ OPTION_SECTION_PLAN, OPTION_##kind, #name, value, min, max, \
+		unit, doc, offsetof(struct plan, name) },
 #include "base/option.def"
 };
 
@@ -27,6 +30,7 @@ static const char *const section_names[OPTION_SECTION__COUNT] = {
 	[OPTION_SECTION_FAREBOX] = "farebox",
 	[OPTION_SECTION_PROVIDER] = "provider",
 	[OPTION_SECTION_MODEL] = "model",
+	[OPTION_SECTION_PLAN] = "plan",
 };
 
 const char *

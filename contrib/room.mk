@@ -18,6 +18,7 @@ nobase_dist_doc_DATA = \
 	contrib/examples/deepseek.conf \
 	contrib/examples/ollama.conf \
 	contrib/examples/openai.conf \
+	contrib/examples/plans.conf \
 	contrib/examples/vllm.conf \
 	contrib/htaccess/errors-htaccess \
 	contrib/htaccess/farebox.cgi \

@@ -328,6 +328,36 @@ the_sample_wants_what_is_required(void **state)
 }
 
 static void
+plans_have_defaults(void **state)
+{
+	struct conf *conf = load("[plan free]\nrpm = 10\nper_model = yes\n");
+	const struct plan *plan;
+
+	(void)state;
+	assert_int_equal(conf->n_plans, 2);
+	plan = conf_plan_of(conf, "");
+	assert_string_equal(plan->name, "default");
+	assert_int_equal(plan->rpm, 120);
+	assert_int_equal(plan->tpm, 120000);
+	assert_int_equal(plan->tps, 0);
+	assert_int_equal(plan->concurrency, 0);
+	assert_int_equal(plan->account_concurrency, 0);
+	assert_int_equal(plan->per_model, PER_MODEL_NO);
+	assert_ptr_equal(conf_plan_of(conf, "gone"), plan);
+	assert_null(conf_plan(conf, "gone"));
+	plan = conf_plan_of(conf, "free");
+	assert_string_equal(plan->name, "free");
+	assert_int_equal(plan->rpm, 10);
+	assert_int_equal(plan->tpm, 120000);
+	assert_int_equal(plan->per_model, PER_MODEL_YES);
+	conf_free(conf);
+	conf = load("[plan default]\ntpm = 0\n");
+	assert_int_equal(conf->n_plans, 1);
+	assert_int_equal(conf_plan_of(conf, "")->tpm, 0);
+	conf_free(conf);
+}
+
+static void
 option_rows_are_in_order(void **state)
 {
 	(void)state;
@@ -366,6 +396,7 @@ main(void)
 		CONF_TEST(the_path_is_chosen),
 		CONF_TEST(the_sample_can_be_loaded),
 		CONF_TEST(the_sample_wants_what_is_required),
+		CONF_TEST(plans_have_defaults),
 		CONF_TEST(option_rows_are_in_order),
 	};
 

@@ -67,13 +67,16 @@ static void
 bad_sections_are_named(void **state)
 {
 	static const struct wrong rows[] = {
-		{ "\n[plan x]\nrpm = 3\nnonsense\n", 2,
-		    "unknown section [plan]" },
+		{ "\n[tariff x]\nrpm = 3\nnonsense\n", 2,
+		    "unknown section [tariff]" },
 		{ "[modle x]\n", 1, "did you mean 'model'?" },
 		{ "[]\n", 1, "unknown section []" },
 		{ "[farebox x]\n", 1, "[farebox] takes no name" },
 		{ "[provider]\nbase_url = x\n", 1, "[provider NAME]" },
 		{ "[model ]\n", 1, "[model ID]" },
+		{ "[plan]\n", 1, "[plan NAME]" },
+		{ "[plan a b]\n", 1, "the plan's name is not one" },
+		{ "[plan x]\nrpm = 1000001\n", 2, "rpm is out of range" },
 		{ "[farebox\nbrand = x\n", 1, "expected ']'" },
 		{ "[farebox] brand = x\n", 1, "behind the section's title" },
 		{ "[farebox]\n\n[farebox]\n", 3, "it began at line 1" },
@@ -325,7 +328,7 @@ all_problems_are_told_by_line(void **state)
 {
 	static const char text[] = "[farebox]\nbrand = A\nnonsense\n"
 	    "[model m]\nroute = q\nlog = x\n[provider p]\nkey_env = 1\n"
-	    "[plan x]\n";
+	    "[tariff x]\n";
 	static const int lines[] = { 2, 3, 4, 4, 5, 6, 7, 8, 9 };
 	struct conf_problems problems = problems_of(conf_file_write(
 	    "farebox.conf", text, strlen(text), 0600));
