@@ -53,6 +53,20 @@ account_name_is_valid(const char *name)
 	return true;
 }
 
+bool
+plan_name_is_valid(const char *plan)
+{
+	size_t len = strlen(plan);
+
+	if (len >= PLAN_NAME_SIZE)
+		return false;
+	for (; *plan; plan++)
+		if (!strchr(letters, *plan) && !strchr(digits, *plan) &&
+		    !strchr("._-", *plan))
+			return false;
+	return true;
+}
+
 enum store_rc
 account_read(struct store *store, DB_TXN *txn, uint32_t number,
     struct account *account, uint32_t flags)
@@ -213,6 +227,40 @@ account_set_state(struct store *store, uint32_t number,
 	struct change_state change = { number, state, account };
 
 	return store_transact(store, STORE_DURABLE, change_state_body,
+	    &change);
+}
+
+struct change_plan {
+	uint32_t number;
+	const char *plan;
+	struct account *account;
+};
+
+static enum store_rc
+change_plan_body(struct store *store, DB_TXN *txn, void *context)
+{
+	struct change_plan *change = context;
+	struct account *account = change->account;
+	enum store_rc rc = account_read(store, txn, change->number, account,
+	    DB_RMW);
+
+	if (rc != STORE_OK)
+		return rc;
+	memset(account->plan, 0, sizeof(account->plan));
+	memcpy(account->plan, change->plan, strlen(change->plan));
+	account->updated_ms = clock_wall_ms();
+	return account_write(store, txn, account);
+}
+
+enum store_rc
+account_set_plan(struct store *store, uint32_t number, const char *plan,
+    struct account *account)
+{
+	struct change_plan change = { number, plan, account };
+
+	if (!plan_name_is_valid(plan))
+		return STORE_OUT_OF_RANGE;
+	return store_transact(store, STORE_DURABLE, change_plan_body,
 	    &change);
 }
 

@@ -44,6 +44,9 @@ const char *account_state_name(enum account_state state);
  */
 bool account_name_is_valid(const char *name);
 
+/* "", or 1 to 23 letters, digits, '.', '_' or '-'. */
+bool plan_name_is_valid(const char *plan);
+
 /* STORE_EXISTS when the name is taken; STORE_OUT_OF_RANGE for a bad name. */
 enum store_rc account_create(struct store *store, const char *name,
     struct account *account);
@@ -56,6 +59,11 @@ enum store_rc account_get(struct store *store, uint32_t number,
 
 enum store_rc account_set_state(struct store *store, uint32_t number,
     enum account_state state, struct account *account);
+
+/* "" is the default plan. Whether there is such a plan, the configuration
+ * says, not the store; STORE_OUT_OF_RANGE for a bad name. */
+enum store_rc account_set_plan(struct store *store, uint32_t number,
+    const char *plan, struct account *account);
 
 /* Calls visit for each account by number, until it returns false. */
 enum store_rc account_list(struct store *store,

@@ -8,6 +8,16 @@
 #include "db/record_private.h"
 #include "db/store_private.h"
 
+/* A key may have what a plan may have. */
+enum {
+#define OPTION_PLAN(kind, name, value, min, max, unit, doc) name##_max = max,
+#include "base/option.def"
+};
+
+static const struct key_limits plans_limits = {
+	KEY_LIMIT_PLAN, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN,
+};
+
 static const char *const state_names[KEY_STATE__COUNT] = {
 	[KEY_ACTIVE] = "active",
 	[KEY_DISABLED] = "disabled",
@@ -43,6 +53,21 @@ key_label_is_valid(const char *label)
 		if ((unsigned char)*label < ' ' || *label == 0x7f)
 			return false;
 	return true;
+}
+
+static bool
+limit_is_valid(int64_t limit, int64_t max)
+{
+	return limit >= KEY_LIMIT_PLAN && limit <= max;
+}
+
+bool
+key_limits_are_valid(const struct key_limits *limits)
+{
+	return limit_is_valid(limits->rpm, rpm_max) &&
+	       limit_is_valid(limits->tpm, tpm_max) &&
+	       limit_is_valid(limits->tps, tps_max) &&
+	       limit_is_valid(limits->concurrency, concurrency_max);
 }
 
 static int
@@ -185,7 +210,8 @@ spec_is_valid(const struct key_spec *spec)
 
 	if (brand_len == 0 || brand_len >= KEY_BRAND_SIZE ||
 	    !key_label_is_valid(spec->label) ||
-	    (spec->has_budget && spec->budget.nano < 0))
+	    (spec->has_budget && spec->budget.nano < 0) ||
+	    (spec->limits && !key_limits_are_valid(spec->limits)))
 		return false;
 	for (size_t i = 0; i < spec->n_models; i++)
 		if (*spec->models[i] == '\0' ||
@@ -209,6 +235,7 @@ key_create(struct store *store, const struct key_spec *spec,
 		.budget = spec->has_budget ? spec->budget : MONEY_ZERO,
 		.created_ms = clock_wall_ms(),
 		.expires_ms = spec->expires_ms,
+		.limits = spec->limits ? *spec->limits : plans_limits,
 	};
 	memcpy(key->label, spec->label, strlen(spec->label));
 	if (!secret_make(store, spec->brand, secret, &create.secret))
@@ -242,6 +269,7 @@ struct change {
 	uint32_t number;
 	enum key_state state;
 	int64_t expires_ms;
+	const struct key_limits *limits;
 	struct key *key;
 };
 
@@ -300,5 +328,36 @@ key_set_expiry(struct store *store, uint32_t number, int64_t expires_ms,
 	};
 
 	return store_transact(store, STORE_DURABLE, change_expiry_body,
+	    &change);
+}
+
+static enum store_rc
+change_limits_body(struct store *store, DB_TXN *txn, void *context)
+{
+	struct change *change = context;
+	enum store_rc rc = key_read(store, txn, change->number, change->key,
+	    DB_RMW);
+
+	if (rc != STORE_OK)
+		return rc;
+	if (change->key->state == KEY_REVOKED)
+		return STORE_NOT_ACTIVE;
+	change->key->limits = *change->limits;
+	return key_write(store, txn, change->key);
+}
+
+enum store_rc
+key_set_limits(struct store *store, uint32_t number,
+    const struct key_limits *limits, struct key *key)
+{
+	struct change change = {
+		.number = number,
+		.limits = limits,
+		.key = key,
+	};
+
+	if (!key_limits_are_valid(limits))
+		return STORE_OUT_OF_RANGE;
+	return store_transact(store, STORE_DURABLE, change_limits_body,
 	    &change);
 }

@@ -35,6 +35,17 @@ enum key_scope {
 	KEY_SCOPE__COUNT
 };
 
+/* In place of a number. */
+enum { KEY_LIMIT_PLAN = -1 }; /* as the account's plan says */
+
+/*
+ * A key's own limits in place of its plan's: KEY_LIMIT_PLAN, 0 for no limit,
+ * or a number. See struct plan for what they count.
+ */
+struct key_limits {
+	int64_t rpm, tpm, tps, concurrency;
+};
+
 struct key {
 	uint32_t number;
 	uint32_t account;
@@ -51,6 +62,7 @@ struct key {
 	int64_t last_used_ms; /* 0: never settled anything */
 	int64_t rotated_ms;   /* when its secret was replaced; 0: never */
 	bool has_addresses;   /* it is bound to those of key_addresses() */
+	struct key_limits limits;
 	/* From key_authenticate(): when the secret that was shown ends or
 	 * ended, because it was replaced; 0: it is the present one. */
 	int64_t secret_expires_ms;
@@ -61,6 +73,9 @@ const char *key_scope_name(enum key_scope scope);
 
 /* Labels are 1 to 47 printable characters. */
 bool key_label_is_valid(const char *label);
+
+/* Each of them may be one of a plan: see base/option.def. */
+bool key_limits_are_valid(const struct key_limits *limits);
 
 /* A key to be. Everything belongs to the caller. */
 struct key_spec {
@@ -73,6 +88,7 @@ struct key_spec {
 	bool has_budget;
 	money budget;
 	int64_t expires_ms;
+	const struct key_limits *limits; /* NULL: all as the plan says */
 };
 
 /*
@@ -117,6 +133,13 @@ enum store_rc key_old_secrets(struct store *store, uint32_t number,
 /* 0: never. STORE_NOT_ACTIVE when the key is revoked. */
 enum store_rc key_set_expiry(struct store *store, uint32_t number,
     int64_t expires_ms, struct key *key);
+
+/*
+ * Gives the key limits of its own, all four anew. STORE_OUT_OF_RANGE unless
+ * they are valid, STORE_NOT_ACTIVE when the key is revoked.
+ */
+enum store_rc key_set_limits(struct store *store, uint32_t number,
+    const struct key_limits *limits, struct key *key);
 
 /*
  * Binds the key to ranges of addresses, besides those it is bound to already

@@ -106,6 +106,20 @@ key_adds_up(const struct key *key)
 	       key->budget.nano >= 0;
 }
 
+/* A byte that was never written means that the plan decides. */
+static uint32_t
+limit_encode(int64_t limit)
+{
+	assert(limit >= KEY_LIMIT_PLAN && limit < UINT32_MAX);
+	return (uint32_t)(limit + 1);
+}
+
+static int64_t
+limit_decode(uint32_t limit)
+{
+	return (int64_t)limit - 1;
+}
+
 void
 key_encode(const struct key *key, struct key_record *record)
 {
@@ -124,6 +138,10 @@ key_encode(const struct key *key, struct key_record *record)
 	record->last_used_ms = key->last_used_ms;
 	record->rotated_ms = key->rotated_ms;
 	record->has_addresses = key->has_addresses;
+	record->rpm = limit_encode(key->limits.rpm);
+	record->tpm = limit_encode(key->limits.tpm);
+	record->tps = limit_encode(key->limits.tps);
+	record->concurrency = limit_encode(key->limits.concurrency);
 	memcpy(record->label, key->label, sizeof(record->label));
 	memcpy(record->last4, key->last4, sizeof(key->last4));
 }
@@ -151,6 +169,12 @@ key_decode(const struct key_record *record, struct key *key)
 		.last_used_ms = record->last_used_ms,
 		.rotated_ms = record->rotated_ms,
 		.has_addresses = record->has_addresses != 0,
+		.limits = {
+			.rpm = limit_decode(record->rpm),
+			.tpm = limit_decode(record->tpm),
+			.tps = limit_decode(record->tps),
+			.concurrency = limit_decode(record->concurrency),
+		},
 	};
 	memcpy(key->label, record->label, sizeof(key->label));
 	memcpy(key->last4, record->last4, sizeof(key->last4));

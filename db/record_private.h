@@ -43,7 +43,9 @@ struct key_record {
 	int64_t created_ms, expires_ms, last_used_ms;
 	int64_t rotated_ms;
 	uint8_t has_addresses;
-	uint8_t spare[31];
+	uint8_t unused[3];
+	uint32_t rpm, tpm, tps, concurrency; /* and 1; 0: as the plan says */
+	uint8_t spare[12];
 };
 
 /* What a secret's hash leads to. */

@@ -207,6 +207,8 @@ row_read_key(const json_t *row, struct key *key)
 		.rotated_ms = read_time(&reader, "rotated_ms"),
 		.has_addresses = json_array_size(json_object_get(row,
 		    "addresses")) > 0,
+		.limits = { KEY_LIMIT_PLAN, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN,
+		    KEY_LIMIT_PLAN },
 	};
 	if (key->has_budget)
 		key->budget = read_positive(&reader, "budget");

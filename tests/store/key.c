@@ -257,6 +257,129 @@ keys_are_listed_by_account(void **state)
 	assert_int_equal(n, 100);
 }
 
+static void
+accounts_have_plans(void **state)
+{
+	struct account account = scratch_account(store, "a", MONEY_USD(1));
+	struct account other = scratch_account(store, "b", MONEY_ZERO);
+
+	(void)state;
+	assert_string_equal(account.plan, "");
+	assert_int_equal(account_set_plan(store, account.number,
+	    "a-plan.of_23-characters", &account), STORE_OK);
+	assert_string_equal(account.plan, "a-plan.of_23-characters");
+	assert_int_equal(account_set_plan(store, account.number, "free",
+	    &account), STORE_OK);
+	assert_int_equal(account_get(store, account.number, &account),
+	    STORE_OK);
+	assert_string_equal(account.plan, "free");
+	assert_true(money_compare(account.balance, MONEY_USD(1)) == 0);
+	assert_int_equal(account_get(store, other.number, &other), STORE_OK);
+	assert_string_equal(other.plan, "");
+	assert_int_equal(account_set_plan(store, account.number, "",
+	    &account), STORE_OK);
+	assert_string_equal(account.plan, "");
+	assert_int_equal(account_set_plan(store, 99, "free", &account),
+	    STORE_NOT_FOUND);
+}
+
+static void
+plan_names_are_checked(void **state)
+{
+	static const char *const bad[] = {
+		"a-plan-of-24-characters-", "two words", "a/b", "caf\xc3\xa9",
+		"tab\t",
+	};
+	struct account account = scratch_account(store, "a", MONEY_ZERO);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(account_set_plan(store, account.number,
+		    bad[i], &account), STORE_OUT_OF_RANGE);
+	assert_int_equal(account_get(store, account.number, &account),
+	    STORE_OK);
+	assert_string_equal(account.plan, "");
+}
+
+static void
+assert_limits(uint32_t number, int64_t rpm, int64_t tpm, int64_t tps,
+    int64_t concurrency)
+{
+	struct key key;
+
+	assert_int_equal(key_get(store, number, &key), STORE_OK);
+	assert_int_equal(key.limits.rpm, rpm);
+	assert_int_equal(key.limits.tpm, tpm);
+	assert_int_equal(key.limits.tps, tps);
+	assert_int_equal(key.limits.concurrency, concurrency);
+}
+
+static void
+keys_have_limits(void **state)
+{
+	struct account account = scratch_account(store, "a", MONEY_ZERO);
+	struct key key = scratch_key(store, account.number, "k");
+	struct key other = scratch_key(store, account.number, "o");
+	struct key_limits most = { 1000000, 1000000000, 1000000, 4096 };
+	struct key_limits some = { 0, KEY_LIMIT_PLAN, 7, 0 };
+
+	(void)state;
+	assert_int_equal(key.limits.rpm, KEY_LIMIT_PLAN);
+	assert_limits(key.number, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN,
+	    KEY_LIMIT_PLAN, KEY_LIMIT_PLAN);
+	assert_int_equal(key_set_limits(store, key.number, &most, &key),
+	    STORE_OK);
+	assert_int_equal(key.limits.tpm, 1000000000);
+	assert_limits(key.number, 1000000, 1000000000, 1000000, 4096);
+	assert_int_equal(key_set_limits(store, key.number, &some, &key),
+	    STORE_OK);
+	assert_limits(key.number, 0, KEY_LIMIT_PLAN, 7, 0);
+	/* What else is changed leaves them, as it leaves the neighbour. */
+	assert_int_equal(key_set_state(store, key.number, KEY_DISABLED, &key),
+	    STORE_OK);
+	assert_limits(key.number, 0, KEY_LIMIT_PLAN, 7, 0);
+	assert_limits(other.number, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN,
+	    KEY_LIMIT_PLAN, KEY_LIMIT_PLAN);
+}
+
+static void
+limits_are_checked(void **state)
+{
+	static const struct key_limits bad[] = {
+		{ 1000001, 0, 0, 0 }, { 0, 1000000001, 0, 0 },
+		{ 0, 0, 1000001, 0 }, { 0, 0, 0, 4097 }, { -2, 0, 0, 0 },
+		{ 0, 0, 0, INT64_MIN },
+	};
+	struct account account = scratch_account(store, "a", MONEY_ZERO);
+	struct key key = scratch_key(store, account.number, "k"), same;
+	struct key_limits none = { 0, 0, 0, 0 };
+	struct key_spec spec = {
+		.account = account.number,
+		.brand = "test",
+		.label = "k",
+		.limits = &bad[0],
+	};
+	char secret[KEY_SECRET_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(key_set_limits(store, key.number, &bad[i],
+		    &same), STORE_OUT_OF_RANGE);
+	assert_int_equal(key_create(store, &spec, secret, &same),
+	    STORE_OUT_OF_RANGE);
+	spec.limits = &none;
+	assert_int_equal(key_create(store, &spec, secret, &same), STORE_OK);
+	assert_limits(same.number, 0, 0, 0, 0);
+	assert_int_equal(key_set_limits(store, 99, &none, &same),
+	    STORE_NOT_FOUND);
+	assert_int_equal(key_set_state(store, key.number, KEY_REVOKED, &key),
+	    STORE_OK);
+	assert_int_equal(key_set_limits(store, key.number, &none, &same),
+	    STORE_NOT_ACTIVE);
+	assert_limits(key.number, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN,
+	    KEY_LIMIT_PLAN, KEY_LIMIT_PLAN);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -270,6 +393,10 @@ main(void)
 		CASE(a_key_lists_its_models),
 		CASE(many_models_are_listed_across_pages),
 		CASE(keys_are_listed_by_account),
+		CASE(accounts_have_plans),
+		CASE(plan_names_are_checked),
+		CASE(keys_have_limits),
+		CASE(limits_are_checked),
 	};
 
 	return cmocka_run_group_tests_name("key", tests, NULL, NULL);
