@@ -8,14 +8,17 @@
 #include "db/record_private.h"
 #include "db/store_private.h"
 
-/* A key may have what a plan may have. */
+const struct key_limits key_limits_plan = {
+	KEY_LIMIT_PLAN, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN,
+};
+
 enum {
 #define OPTION_PLAN(kind, name, value, min, max, unit, doc) name##_max = max,
 #include "base/option.def"
 };
 
-static const struct key_limits plans_limits = {
-	KEY_LIMIT_PLAN, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN,
+const struct key_limits key_limits_max = {
+	rpm_max, tpm_max, tps_max, concurrency_max,
 };
 
 static const char *const state_names[KEY_STATE__COUNT] = {
@@ -61,13 +64,15 @@ limit_is_valid(int64_t limit, int64_t max)
 	return limit >= KEY_LIMIT_PLAN && limit <= max;
 }
 
-bool
-key_limits_are_valid(const struct key_limits *limits)
+static bool
+limits_are_valid(const struct key_limits *limits)
 {
-	return limit_is_valid(limits->rpm, rpm_max) &&
-	       limit_is_valid(limits->tpm, tpm_max) &&
-	       limit_is_valid(limits->tps, tps_max) &&
-	       limit_is_valid(limits->concurrency, concurrency_max);
+	const struct key_limits *max = &key_limits_max;
+
+	return limit_is_valid(limits->rpm, max->rpm) &&
+	       limit_is_valid(limits->tpm, max->tpm) &&
+	       limit_is_valid(limits->tps, max->tps) &&
+	       limit_is_valid(limits->concurrency, max->concurrency);
 }
 
 static int
@@ -211,7 +216,7 @@ spec_is_valid(const struct key_spec *spec)
 	if (brand_len == 0 || brand_len >= KEY_BRAND_SIZE ||
 	    !key_label_is_valid(spec->label) ||
 	    (spec->has_budget && spec->budget.nano < 0) ||
-	    (spec->limits && !key_limits_are_valid(spec->limits)))
+	    (spec->limits && !limits_are_valid(spec->limits)))
 		return false;
 	for (size_t i = 0; i < spec->n_models; i++)
 		if (*spec->models[i] == '\0' ||
@@ -235,7 +240,7 @@ key_create(struct store *store, const struct key_spec *spec,
 		.budget = spec->has_budget ? spec->budget : MONEY_ZERO,
 		.created_ms = clock_wall_ms(),
 		.expires_ms = spec->expires_ms,
-		.limits = spec->limits ? *spec->limits : plans_limits,
+		.limits = spec->limits ? *spec->limits : key_limits_plan,
 	};
 	memcpy(key->label, spec->label, strlen(spec->label));
 	if (!secret_make(store, spec->brand, secret, &create.secret))
@@ -356,7 +361,7 @@ key_set_limits(struct store *store, uint32_t number,
 		.key = key,
 	};
 
-	if (!key_limits_are_valid(limits))
+	if (!limits_are_valid(limits))
 		return STORE_OUT_OF_RANGE;
 	return store_transact(store, STORE_DURABLE, change_limits_body,
 	    &change);

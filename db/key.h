@@ -74,8 +74,8 @@ const char *key_scope_name(enum key_scope scope);
 /* Labels are 1 to 47 printable characters. */
 bool key_label_is_valid(const char *label);
 
-/* Each of them may be one of a plan: see base/option.def. */
-bool key_limits_are_valid(const struct key_limits *limits);
+/* All as the plan says; and the largest, those that a plan may have. */
+extern const struct key_limits key_limits_plan, key_limits_max;
 
 /* A key to be. Everything belongs to the caller. */
 struct key_spec {
@@ -135,8 +135,8 @@ enum store_rc key_set_expiry(struct store *store, uint32_t number,
     int64_t expires_ms, struct key *key);
 
 /*
- * Gives the key limits of its own, all four anew. STORE_OUT_OF_RANGE unless
- * they are valid, STORE_NOT_ACTIVE when the key is revoked.
+ * Gives the key limits of its own, all four anew. STORE_OUT_OF_RANGE when
+ * one is above key_limits_max, STORE_NOT_ACTIVE when the key is revoked.
  */
 enum store_rc key_set_limits(struct store *store, uint32_t number,
     const struct key_limits *limits, struct key *key);

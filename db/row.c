@@ -9,15 +9,16 @@ enum { HEX_SIZE = DIGEST_BYTES * 2 + 1 };
 static const struct {
 	const char *record; /* the member "record" of its rows */
 	const char *name;
-	const char *members[16];
+	const char *members[20];
 } kinds[EXPORT_KIND__COUNT] = {
 	[EXPORT_ACCOUNT] = { "account", "accounts", {
 		"number", "name", "state", "plan", "balance", "spent",
 		"deposited", "entries", "created_ms", "updated_ms" } },
 	[EXPORT_KEY] = { "key", "keys", {
 		"number", "account", "label", "last4", "state", "scope",
-		"models", "addresses", "budget", "spent", "created_ms",
-		"expires_ms", "last_used_ms", "rotated_ms" } },
+		"models", "addresses", "budget", "rpm", "tpm", "tps",
+		"concurrency", "spent", "created_ms", "expires_ms",
+		"last_used_ms", "rotated_ms" } },
 	[EXPORT_HASH] = { "hash", "hashes", {
 		"key", "hash", "pepper", "expires_ms" } },
 	[EXPORT_ENTRY] = { "entry", "ledger", {
@@ -100,6 +101,12 @@ sum(money amount)
 }
 
 static json_t *
+limit(int64_t value)
+{
+	return value == KEY_LIMIT_PLAN ? json_null() : json_integer(value);
+}
+
+static json_t *
 id_text(const struct request_id *id)
 {
 	char text[REQUEST_ID_TEXT_SIZE];
@@ -129,7 +136,7 @@ json_t *
 row_of_key(const struct key *key, json_t *models, json_t *addresses)
 {
 	return json_pack("{s:s, s:I, s:I, s:o, s:o, s:s, s:s, s:o, s:o, s:o, "
-	    "s:o, s:I, s:I, s:I, s:I}",
+	    "s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}",
 	    "record", kinds[EXPORT_KEY].record,
 	    "number", (json_int_t)key->number,
 	    "account", (json_int_t)key->account,
@@ -140,6 +147,10 @@ row_of_key(const struct key *key, json_t *models, json_t *addresses)
 	    "models", models,
 	    "addresses", addresses,
 	    "budget", key->has_budget ? sum(key->budget) : json_null(),
+	    "rpm", limit(key->limits.rpm),
+	    "tpm", limit(key->limits.tpm),
+	    "tps", limit(key->limits.tps),
+	    "concurrency", limit(key->limits.concurrency),
 	    "spent", sum(key->spent),
 	    "created_ms", (json_int_t)key->created_ms,
 	    "expires_ms", (json_int_t)key->expires_ms,

@@ -184,7 +184,32 @@ row_read_account(const json_t *row, struct account *account)
 	read_text(&reader, "plan", account->plan, sizeof(account->plan));
 	if (!account_name_is_valid(account->name))
 		blame(&reader, "name");
+	if (!plan_name_is_valid(account->plan))
+		blame(&reader, "plan");
 	return reader.fault;
+}
+
+/* A number, or null for what the plan says. */
+static int64_t
+read_limit(struct reader *reader, const char *name, int64_t max)
+{
+	if (json_is_null(json_object_get(reader->row, name)))
+		return KEY_LIMIT_PLAN;
+	return read_number(reader, name, 0, max);
+}
+
+static void
+read_limits(struct reader *reader, struct key_limits *limits)
+{
+	const struct key_limits *max = &key_limits_max;
+
+	*limits = (struct key_limits){
+		.rpm = read_limit(reader, "rpm", max->rpm),
+		.tpm = read_limit(reader, "tpm", max->tpm),
+		.tps = read_limit(reader, "tps", max->tps),
+		.concurrency = read_limit(reader, "concurrency",
+		    max->concurrency),
+	};
 }
 
 const char *
@@ -207,11 +232,10 @@ row_read_key(const json_t *row, struct key *key)
 		.rotated_ms = read_time(&reader, "rotated_ms"),
 		.has_addresses = json_array_size(json_object_get(row,
 		    "addresses")) > 0,
-		.limits = { KEY_LIMIT_PLAN, KEY_LIMIT_PLAN, KEY_LIMIT_PLAN,
-		    KEY_LIMIT_PLAN },
 	};
 	if (key->has_budget)
 		key->budget = read_positive(&reader, "budget");
+	read_limits(&reader, &key->limits);
 	read_text(&reader, "label", key->label, sizeof(key->label));
 	read_text(&reader, "last4", key->last4, sizeof(key->last4));
 	if (!key_label_is_valid(key->label))

@@ -168,6 +168,7 @@ make_keys(uint32_t account)
 		.budget = MONEY_USD(2),
 		.expires_ms = 253402300799000,
 	};
+	struct key_limits limits = { 60, KEY_LIMIT_PLAN, 0, 7 };
 	struct address_range ranges[2];
 	struct key key;
 
@@ -175,6 +176,8 @@ make_keys(uint32_t account)
 	assert_true(address_range_parse("2001:db8::/32", 13, &ranges[1]));
 	assert_int_equal(key_create(store, &spec, replaced, &key), STORE_OK);
 	assert_int_equal(key_bind(store, key.number, ranges, 2, false, &key),
+	    STORE_OK);
+	assert_int_equal(key_set_limits(store, key.number, &limits, &key),
 	    STORE_OK);
 	assert_int_equal(key_rotate(store, key.number, "test", HOUR_MS,
 	    present, &key), STORE_OK);
@@ -195,6 +198,8 @@ make_books(void)
 	    MONEY_USD(1));
 	struct key one, two;
 
+	assert_int_equal(account_set_plan(store, first.number, "tier-1",
+	    &first), STORE_OK);
 	make_keys(first.number);
 	one = scratch_key(store, first.number, "one");
 	two = scratch_key(store, second.number, "two");
@@ -278,7 +283,12 @@ with_hashes_and_the_pepper_keys_work(void **state)
 	assert_int_equal(key_authenticate(other, present, &key, &account),
 	    STORE_OK);
 	assert_string_equal(account.name, "first");
+	assert_string_equal(account.plan, "tier-1");
 	assert_int_equal(key.secret_expires_ms, 0);
+	assert_int_equal(key.limits.rpm, 60);
+	assert_int_equal(key.limits.tpm, KEY_LIMIT_PLAN);
+	assert_int_equal(key.limits.tps, 0);
+	assert_int_equal(key.limits.concurrency, 7);
 	assert_int_equal(key_lists_model(other, key.number, "vendor/large"),
 	    STORE_OK);
 	assert_true(key.has_addresses);
@@ -384,13 +394,14 @@ csv_is_quoted(void **state)
 	assert_int_equal(store_export(store, &options, &counts), STORE_OK);
 	text = text_of(one, "accounts.csv");
 	assert_int_equal(strncmp(text, "number,name,state,plan,", 23), 0);
+	assert_non_null(strstr(text, "\r\n1,first,active,tier-1,"));
 	assert_non_null(strstr(text, "\r\n2,second,suspended,,"));
 	free(text);
 	text = text_of(one, "keys.csv");
 	assert_non_null(strstr(text, "\r\n1,1,\"says \"\"hello, w\xc3\xb6rld"
 	    "\"\"\","));
 	assert_non_null(strstr(text, ",list,demo-chat vendor/large,"
-	    "192.0.2.0/24 2001:db8::/32,2,"));
+	    "192.0.2.0/24 2001:db8::/32,2,60,,0,7,"));
 	free(text);
 	text = text_of(one, "ledger.csv");
 	assert_non_null(strstr(text, ",adjustment,-0.25,"));
@@ -422,6 +433,8 @@ what_was_changed_is_refused(void **state)
 	} changes[] = {
 		{ "accounts.jsonl", "\"first\"", "\"fir st\"",
 			"accounts.jsonl:1: the member 'name'" },
+		{ "accounts.jsonl", "\"tier-1\"", "\"tier 1\"",
+			"accounts.jsonl:1: the member 'plan'" },
 		{ "accounts.jsonl", "\"second\"", "\"first\"",
 			"accounts.jsonl:2: two accounts are called first" },
 		{ "accounts.jsonl", "\"number\":2", "\"number\":1",
@@ -430,6 +443,10 @@ what_was_changed_is_refused(void **state)
 			"should have 153 ledger entries, and 152 were read" },
 		{ "keys.jsonl", "\"account\":1", "\"account\":7",
 			"keys.jsonl:1: there is no account 7" },
+		{ "keys.jsonl", "\"concurrency\":7", "\"concurrency\":4097",
+			"keys.jsonl:1: the member 'concurrency'" },
+		{ "keys.jsonl", "\"rpm\":60", "\"rpm\":-1",
+			"keys.jsonl:1: the member 'rpm'" },
 		{ "keys.jsonl", "{", "[", "keys.jsonl:1: this is not JSON" },
 		{ "keys.jsonl", "\"key\"", "\"kay\"",
 			"keys.jsonl:1: the member 'record'" },
