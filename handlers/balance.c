@@ -31,7 +31,7 @@ format_budget(const struct key *key, char *text, size_t size)
 
 /*
  * Put together as text: a JSON library would take the sums through floating
- * point, and they are exact.
+ * point, and they are exact. The names of plans need no quoting.
  */
 bool
 balance_handle(struct exchange *x)
@@ -46,13 +46,14 @@ balance_handle(struct exchange *x)
 	format_budget(&x->key, budget, sizeof(budget));
 	snprintf(text, sizeof(text), "{\"balance\":%s,\"currency\":\"USD\","
 	    "\"total_spent\":%s,\"last_updated\":\"%s\",\"quota\":%" PRId64
-	    ",\"held\":%s,\"available\":%s%s}",
+	    ",\"held\":%s,\"available\":%s,\"plan\":\"%s\"%s}",
 	    money_format(account->balance, balance),
 	    money_format(account->spent, spent),
 	    clock_format(account->updated_ms, updated),
 	    money_quota(account->balance),
 	    money_format(account->held, held),
-	    money_format(account_available(account), available), budget);
+	    money_format(account_available(account), available),
+	    conf_plan_of(x->conf, account->plan)->name, budget);
 	copy = strdup(text);
 	if (!copy)
 		return exchange_fail(x, ERR_GATEWAY_ERROR, NULL, NULL);

@@ -70,7 +70,7 @@ the_balance_is_exact(void **state)
 	assert_int_equal(strncmp(reply->body, "{\"balance\":5,\"currency\":"
 	    "\"USD\",\"total_spent\":0,\"last_updated\":\"2", 62), 0);
 	assert_non_null(strstr(reply->body, "Z\",\"quota\":2500000,"
-	    "\"held\":0,\"available\":5}"));
+	    "\"held\":0,\"available\":5,\"plan\":\"default\"}"));
 
 	gateway_chat(g, good_request);
 	gateway_use_key(g, (struct key_spec){ .has_budget = true,
@@ -81,8 +81,26 @@ the_balance_is_exact(void **state)
 	assert_non_null(strstr(reply->body, "{\"balance\":4.999934,"));
 	assert_non_null(strstr(reply->body, "\"total_spent\":0.000066,"));
 	assert_non_null(strstr(reply->body, "\"quota\":2499967,\"held\":0,"
-	    "\"available\":4.999934,\"key_budget\":{\"limit\":1.500000001,"
+	    "\"available\":4.999934,\"plan\":\"default\","
+	    "\"key_budget\":{\"limit\":1.500000001,"
 	    "\"spent\":0.000033,\"held\":0,\"remaining\":1.499967001}}"));
+}
+
+static void
+the_balance_names_the_plan(void **state)
+{
+	struct gateway *g = *state;
+	struct account account;
+
+	gateway_configure(g, "[plan tier-1]\n");
+	assert_int_equal(account_set_plan(g->store, g->account.number,
+	    "tier-1", &account), STORE_OK);
+	assert_non_null(strstr(get(g, "/v1/balance")->body,
+	    ",\"plan\":\"tier-1\"}"));
+	/* One that is no more counts for nothing. */
+	gateway_configure(g, "");
+	assert_non_null(strstr(get(g, "/v1/balance")->body,
+	    ",\"plan\":\"default\"}"));
 }
 
 static void
@@ -113,6 +131,7 @@ main(void)
 		GATEWAY_TEST(models_are_those_of_the_key),
 		GATEWAY_TEST(a_model_outside_the_scope_does_not_exist),
 		GATEWAY_TEST(the_balance_is_exact),
+		GATEWAY_TEST(the_balance_names_the_plan),
 		GATEWAY_TEST(an_empty_account_may_look),
 		GATEWAY_TEST(health_needs_no_key),
 	};
