@@ -141,16 +141,24 @@ create_body(struct store *store, DB_TXN *txn, void *context)
 }
 
 enum store_rc
-account_create(struct store *store, const char *name, struct account *account)
+account_create_on(struct store *store, const char *name, const char *plan,
+    struct account *account)
 {
 	struct create create = { .name = name, .account = account };
 
-	if (!account_name_is_valid(name))
+	if (!account_name_is_valid(name) || !plan_name_is_valid(plan))
 		return STORE_OUT_OF_RANGE;
 	*account = (struct account){ .created_ms = clock_wall_ms() };
 	account->updated_ms = account->created_ms;
 	memcpy(account->name, name, strlen(name));
+	memcpy(account->plan, plan, strlen(plan));
 	return store_transact(store, STORE_DURABLE, create_body, &create);
+}
+
+enum store_rc
+account_create(struct store *store, const char *name, struct account *account)
+{
+	return account_create_on(store, name, "", account);
 }
 
 struct find {

@@ -51,6 +51,10 @@ bool plan_name_is_valid(const char *plan);
 enum store_rc account_create(struct store *store, const char *name,
     struct account *account);
 
+/* The same on a plan, see account_set_plan(). */
+enum store_rc account_create_on(struct store *store, const char *name,
+    const char *plan, struct account *account);
+
 /* By name, or by number written in decimal. */
 enum store_rc account_find(struct store *store, const char *name,
     struct account *account);

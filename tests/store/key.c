@@ -281,6 +281,10 @@ accounts_have_plans(void **state)
 	assert_string_equal(account.plan, "");
 	assert_int_equal(account_set_plan(store, 99, "free", &account),
 	    STORE_NOT_FOUND);
+	assert_int_equal(account_create_on(store, "c", "tier", &other),
+	    STORE_OK);
+	assert_int_equal(account_find(store, "c", &account), STORE_OK);
+	assert_string_equal(account.plan, "tier");
 }
 
 static void
@@ -299,6 +303,10 @@ plan_names_are_checked(void **state)
 	assert_int_equal(account_get(store, account.number, &account),
 	    STORE_OK);
 	assert_string_equal(account.plan, "");
+	assert_int_equal(account_create_on(store, "b", "a b", &account),
+	    STORE_OUT_OF_RANGE);
+	assert_int_equal(account_find(store, "b", &account),
+	    STORE_NOT_FOUND);
 }
 
 static void
