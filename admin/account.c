@@ -3,6 +3,7 @@
 
 #include "admin/admin.h"
 #include "admin/object.h"
+#include "admin/plan.h"
 #include "admin/print.h"
 #include "db/account.h"
 
@@ -17,14 +18,20 @@ account_create_run(struct session *s)
 {
 	const char *name = operand(s, 0);
 	const char *program = s->args->program;
+	const char *plan = s->args->value[FLAG_PLAN];
 	struct account account;
+	enum outcome outcome = OUTCOME_OK;
 	enum store_rc rc;
 
 	if (!account_name_is_valid(name))
 		return fail_usage(s, "'%s' is no name for an account; it is 1 "
 		    "to 63 letters, digits, '.', '_', '-' or '@', begins with "
 		    "a letter or digit, and is not a number", name);
-	rc = account_create(s->store, name, &account);
+	if (plan)
+		outcome = plan_find(s, plan, &plan);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	rc = account_create_on(s->store, name, plan ? plan : "", &account);
 	if (rc == STORE_EXISTS)
 		return fail(OUTCOME_CONFLICT, "account %s exists already; look "
 		    "at it with: %s account show %s", name, program, name);
@@ -42,6 +49,7 @@ account_list_run(struct session *s)
 		{ "number", "NUMBER", COLUMN_NUMBER },
 		{ "account", "ACCOUNT", COLUMN_TEXT },
 		{ "state", "STATE", COLUMN_TEXT },
+		{ "plan", "PLAN", COLUMN_TEXT },
 		{ "balance", "BALANCE", COLUMN_MONEY },
 		{ "held", "HELD", COLUMN_MONEY },
 		{ "spent", "SPENT", COLUMN_MONEY },
@@ -70,6 +78,7 @@ account_show_run(struct session *s)
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
+	plan_of(s, &account);
 	return object_print(s, account_object(&account));
 }
 

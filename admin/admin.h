@@ -46,6 +46,11 @@ enum flag {
 	FLAG_KEEP_HASHES,
 	FLAG_KEY,
 	FLAG_MODEL,
+	FLAG_PLAN,
+	FLAG_RPM,
+	FLAG_TPM,
+	FLAG_TPS,
+	FLAG_CONCURRENCY,
 	FLAG__COUNT
 };
 
@@ -123,6 +128,8 @@ enum outcome account_list_run(struct session *s);
 enum outcome account_show_run(struct session *s);
 enum outcome account_suspend_run(struct session *s);
 enum outcome account_resume_run(struct session *s);
+enum outcome account_plan_run(struct session *s);
+enum outcome plan_list_run(struct session *s);
 enum outcome key_new_run(struct session *s);
 enum outcome key_list_run(struct session *s);
 enum outcome key_show_run(struct session *s);
@@ -132,6 +139,7 @@ enum outcome key_revoke_run(struct session *s);
 enum outcome key_rotate_run(struct session *s);
 enum outcome key_expire_run(struct session *s);
 enum outcome key_allow_run(struct session *s);
+enum outcome key_limits_run(struct session *s);
 enum outcome pepper_list_run(struct session *s);
 enum outcome pepper_rotate_run(struct session *s);
 enum outcome pepper_drop_run(struct session *s);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define F(flag) FLAG_BIT(FLAG_##flag)
+#define KEY_LIMITS (F(RPM) | F(TPM) | F(TPS) | F(CONCURRENCY))
 
 const struct flag_row flag_rows[FLAG__COUNT] = {
 	[FLAG_CONFIG] = { "config", "FILE",
@@ -55,10 +56,20 @@ const struct flag_row flag_rows[FLAG__COUNT] = {
 		"A key to try more with, not $FAREBOX_KEY." },
 	[FLAG_MODEL] = { "model", "MODEL",
 		"The model to try a stream with (default: the key's first)." },
+	[FLAG_PLAN] = { "plan", "PLAN",
+		"The plan of the account (default: default)." },
+	[FLAG_RPM] = { "rpm", "N|none|plan",
+		"How many requests the key may make in any 60 seconds." },
+	[FLAG_TPM] = { "tpm", "N|none|plan",
+		"How many tokens the key may use in any 60 seconds." },
+	[FLAG_TPS] = { "tps", "N|none|plan",
+		"How many tokens of output the key gets in a second." },
+	[FLAG_CONCURRENCY] = { "concurrency", "N|none|plan",
+		"How many requests of the key run at once." },
 };
 
 const struct command commands[] = {
-	{ "account", "create", "NAME", F(JSON), NEED_STORE,
+	{ "account", "create", "NAME", F(JSON) | F(PLAN), NEED_STORE,
 		account_create_run, "Makes an account.",
 		"A name is 1 to 63 letters, digits, '.', '_', '-' or '@', "
 		"begins with a\nletter or digit, and is not a number." },
@@ -73,9 +84,19 @@ const struct command commands[] = {
 	{ "account", "resume", "ACCOUNT", F(JSON), NEED_STORE,
 		account_resume_run, "Takes the account's requests again.",
 		NULL },
+	{ "account", "plan", "ACCOUNT PLAN", F(JSON), NEED_STORE,
+		account_plan_run, "Gives an account another plan.",
+		"The keys of the account have the limits of the plan from "
+		"their next request on,\nbut for those that 'key limits' has "
+		"given them. The plan 'default' is the one\nof accounts that "
+		"were given none." },
+	{ "plan", "list", "", F(JSON), NEED_STORE,
+		plan_list_run, "Lists the plans and their limits.",
+		"ACCOUNTS counts those that have the plan. An account whose "
+		"plan the\nconfiguration lacks has the limits of 'default'." },
 	{ "key", "new", "ACCOUNT",
 		F(JSON) | F(LABEL) | F(SCOPE) | F(BUDGET) | F(EXPIRES) |
-		    F(FORCE), NEED_STORE,
+		    KEY_LIMITS | F(FORCE), NEED_STORE,
 		key_new_run, "Makes a key and prints its secret, once.",
 		"The secret stands alone on standard output and is stored "
 		"nowhere.\nWith --force, --scope may list models that the "
@@ -111,6 +132,13 @@ const struct command commands[] = {
 		"a proxy stands before the web server, name it in the option "
 		"trusted_proxies of\nfarebox.conf, or its address is the one "
 		"that counts." },
+	{ "key", "limits", "KEY", F(JSON) | KEY_LIMITS, NEED_STORE,
+		key_limits_run, "Shows a key's limits, or sets some.",
+		"Without --rpm, --tpm, --tps and --concurrency it lists the "
+		"limits in force, and\nwhether each is the key's own or its "
+		"plan's. Those options give the key a limit\nof its own, free "
+		"it of one ('none'), or leave it to the plan again ('plan');\n"
+		"what is not named stays as it is." },
 	{ "pepper", "list", "", F(JSON), NEED_STORE,
 		pepper_list_run, "Lists what secrets of keys are hashed with.",
 		"USABLE counts the secrets that a pepper hashes and that can "

@@ -10,6 +10,7 @@
 #include "admin/admin.h"
 #include "admin/command.h"
 #include "admin/key_spec.h"
+#include "admin/limit.h"
 #include "admin/object.h"
 #include "admin/print.h"
 
@@ -70,6 +71,7 @@ describe_care(struct session *s, const struct key *key, json_t *object,
 		describe_old_secrets(s, key, &secrets)) == 0 &&
 	    json_object_set_new(object, "addresses",
 		describe_addresses(s, key, &addresses)) == 0 &&
+	    limit_describe(s, &key->limits, object) &&
 	    secrets == STORE_OK && addresses == STORE_OK)
 		return object;
 	json_decref(object);

@@ -11,8 +11,9 @@
 enum outcome key_find(struct session *s, const char *name, struct key *key);
 
 /*
- * A key with its account's name, its models, its addresses and the ends of its
- * old secrets. NULL on failure, with rc; or with STORE_OK, without memory.
+ * A key with its account's name, its models, its addresses, the ends of its
+ * old secrets and its own limits. NULL on failure, with rc; or with STORE_OK,
+ * without memory.
  */
 json_t *key_describe(struct session *s, const struct key *key,
     enum store_rc *rc);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "admin/limit.h"
 #include "base/clock.h"
 
 enum { LATEST_YEAR = 9999, GRACE_DEFAULT_MS = 24 * 3600000 };
@@ -193,12 +194,18 @@ key_draft_read(struct session *s, struct key_draft *draft)
 {
 	enum outcome outcome;
 
-	*draft = (struct key_draft){ .spec.brand = s->conf->brand };
+	*draft = (struct key_draft){
+		.spec.brand = s->conf->brand,
+		.spec.limits = &draft->limits,
+		.limits = key_limits_plan,
+	};
 	outcome = read_label(s, &draft->spec);
 	if (outcome == OUTCOME_OK)
 		outcome = read_budget(s, &draft->spec);
 	if (outcome == OUTCOME_OK)
 		outcome = read_expiry(s, &draft->spec);
+	if (outcome == OUTCOME_OK)
+		outcome = limit_read(s, &draft->limits);
 	if (outcome == OUTCOME_OK)
 		outcome = read_scope(s, draft);
 	return outcome;

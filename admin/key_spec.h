@@ -10,6 +10,7 @@ struct key_draft {
 	struct key_spec spec;
 	char *scope;         /* --scope, cut at its commas */
 	const char **models; /* into scope */
+	struct key_limits limits;
 };
 
 /*

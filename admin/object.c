@@ -18,7 +18,7 @@ account_object(const struct account *account)
 	    "number", COUNT(account->number),
 	    "account", TEXT(account->name),
 	    "state", account_state_name(account->state),
-	    "plan", *account->plan ? TEXT(account->plan) : json_null(),
+	    "plan", TEXT(*account->plan ? account->plan : "default"),
 	    "balance", MONEY(account->balance),
 	    "held", MONEY(account->held),
 	    "available", MONEY(account_available(account)),

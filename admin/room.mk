@@ -19,9 +19,11 @@ farebox_SOURCES = \
 	admin/key.c admin/key.h \
 	admin/key_care.c \
 	admin/key_spec.c admin/key_spec.h \
+	admin/limit.c admin/limit.h \
 	admin/main.c \
 	admin/object.c admin/object.h \
 	admin/pepper.c \
+	admin/plan.c admin/plan.h \
 	admin/print.c admin/print.h \
 	admin/probe.c admin/probe.h \
 	admin/proof.c admin/proof.h \
@@ -44,7 +46,8 @@ admin_tests = \
 	tests/admin/reference.py
 TESTS += $(admin_tests)
 EXTRA_DIST += $(admin_tests) tests/admin/harness.py \
-	tests/admin/key_care.py tests/admin/store_moves.py
+	tests/admin/key_care.py tests/admin/plans.py \
+	tests/admin/store_moves.py
 
 check_PROGRAMS += tests/admin/spend
 tests_admin_spend_SOURCES = tests/admin/spend.c

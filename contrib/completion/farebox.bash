@@ -12,12 +12,12 @@ _farebox()
 	--dir|--to|--work)
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		return ;;
-	--label|--scope|--budget|--expires|--grace|--note|--limit|--before|--format|--key|--model)
+	--label|--scope|--budget|--expires|--grace|--note|--limit|--before|--format|--key|--model|--plan|--rpm|--tpm|--tps|--concurrency)
 		return ;;
 	esac
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--config|--label|--scope|--budget|--expires|--grace|--note|--limit|--before|--dir|--work|--to|--format|--key|--model)
+		--config|--label|--scope|--budget|--expires|--grace|--note|--limit|--before|--dir|--work|--to|--format|--key|--model|--plan|--rpm|--tpm|--tps|--concurrency)
 			((i++)) ;;
 		-*) ;;
 		*)
@@ -29,15 +29,18 @@ _farebox()
 		esac
 	done
 	case $noun/$verb in
-	/) words='account key pepper credit model usage ledger config store routes errors options doctor completion help --version' ;;
-	account/) words='create list show suspend resume' ;;
-	account/create) words=' --json' ;;
+	/) words='account plan key pepper credit model usage ledger config store routes errors options doctor completion help --version' ;;
+	account/) words='create list show suspend resume plan' ;;
+	account/create) words=' --json --plan' ;;
 	account/list) words=' --json' ;;
 	account/show) words=' --json' ;;
 	account/suspend) words=' --json' ;;
 	account/resume) words=' --json' ;;
-	key/) words='new list show disable enable revoke rotate expire allow' ;;
-	key/new) words=' --json --label --scope --budget --expires --force' ;;
+	account/plan) words=' --json' ;;
+	plan/) words='list' ;;
+	plan/list) words=' --json' ;;
+	key/) words='new list show disable enable revoke rotate expire allow limits' ;;
+	key/new) words=' --json --label --scope --budget --expires --force --rpm --tpm --tps --concurrency' ;;
 	key/list) words=' --json' ;;
 	key/show) words=' --json' ;;
 	key/disable) words=' --json' ;;
@@ -46,6 +49,7 @@ _farebox()
 	key/rotate) words=' --json --grace' ;;
 	key/expire) words=' --json' ;;
 	key/allow) words=' --json --clear' ;;
+	key/limits) words=' --json --rpm --tpm --tps --concurrency' ;;
 	pepper/) words='list rotate drop' ;;
 	pepper/list) words=' --json' ;;
 	pepper/rotate) words=' --json' ;;
@@ -77,7 +81,7 @@ _farebox()
 	doctor/*) words=' --json --key --model' ;;
 	completion/) words='bash' ;;
 	completion/bash) words='' ;;
-	help/*) words='account key pepper credit model usage ledger config store routes errors options doctor completion help' ;;
+	help/*) words='account plan key pepper credit model usage ledger config store routes errors options doctor completion help' ;;
 	esac
 	words+=' --config --quiet --help'
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

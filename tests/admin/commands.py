@@ -11,6 +11,7 @@ import harness  # noqa: E402 (the path comes first)
 from harness import (CONFLICT, NOT_FOUND, OK, SECRET,  # noqa: E402
                      UNUSABLE, USAGE, UTC, WRONG, fails, works)
 from key_care import key_care, peppers  # noqa: E402
+from plans import plans  # noqa: E402
 from store_moves import store_moves  # noqa: E402
 
 
@@ -364,7 +365,7 @@ def main():
     tap = harness.Tap()
     with harness.Bench() as bench:
         for part in (store, accounts, credit, keys, key_care, peppers,
-                     usage, books, store_moves,
+                     usage, books, store_moves, plans,
                      configuration, command_line, wrong_user):
             part(tap, bench)
         for words in ("routes", "errors", "options"):

@@ -30,6 +30,15 @@ price_output = 0.28
 route = demo large-2
 price_input = 10
 price_output = 20.5
+[plan free]
+rpm = 10
+concurrency = 2
+[plan tier-1]
+rpm = 500
+tpm = 0
+tps = 10
+account_concurrency = 50
+per_model = yes
 """
 
 
