@@ -46,8 +46,28 @@ def again(tap, bench):
               "a second key")
 
 
+def plans(tap, bench):
+    made = mint(bench, "--plan", "free", "second")
+    tap.ok(made.rc == 0 and account(bench, "second")["plan"] == "free",
+           "a new account on a plan", made)
+    made = mint(bench, "second")
+    tap.ok(made.rc == 0 and account(bench, "second")["plan"] == "free",
+           "it keeps its plan", made)
+    made = mint(bench, "--plan", "tier-1", "second", "1")
+    tap.ok(made.rc == 0 and account(bench, "second")["plan"] == "tier-1",
+           "until it is given another", made)
+    for name in ("second", "third"):
+        answer = mint(bench, "--plan", "gold", name, "1")
+        tap.ok(answer.rc == harness.NOT_FOUND and answer.out == ""
+               and "free, tier-1" in answer.err, "no such plan", answer)
+    tap.equal(account(bench, "second")["balance"], "1",
+              "and nothing was added")
+    tap.equal(bench.run("account show third").rc, harness.NOT_FOUND,
+              "nor an account made")
+
+
 def mistakes(tap, bench):
-    for words in ((), ("--nope", "acme"), ("--config",),
+    for words in ((), ("--nope", "acme"), ("--config",), ("--plan",),
                   ("a", "1", "b", "c")):
         answer = mint(bench, *words)
         tap.ok(answer.rc == harness.USAGE and answer.out == "",
@@ -70,6 +90,7 @@ def main():
         bench.run("store init")
         first(tap, bench)
         again(tap, bench)
+        plans(tap, bench)
         mistakes(tap, bench)
     tap.done()
 
