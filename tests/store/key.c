@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "db/record_private.h"
 #include "tests/store/scratch.h"
 
 static char dir[64];
@@ -351,6 +352,22 @@ keys_have_limits(void **state)
 }
 
 static void
+zero_bytes_leave_limits_to_the_plan(void **state)
+{
+	static const struct key_record zero;
+	struct key_record record = { .version = RECORD_VERSION };
+	struct key key;
+
+	(void)state;
+	assert_true(key_decode(&record, &key));
+	assert_memory_equal(&key.limits, &key_limits_plan,
+	    sizeof(key.limits));
+	key_encode(&key, &record);
+	record.version = 0;
+	assert_memory_equal(&record, &zero, sizeof(record));
+}
+
+static void
 limits_are_checked(void **state)
 {
 	static const struct key_limits bad[] = {
@@ -404,6 +421,7 @@ main(void)
 		CASE(accounts_have_plans),
 		CASE(plan_names_are_checked),
 		CASE(keys_have_limits),
+		CASE(zero_bytes_leave_limits_to_the_plan),
 		CASE(limits_are_checked),
 	};
 
