@@ -77,20 +77,82 @@ config_sample_run(struct session *s)
 	return OUTCOME_OK;
 }
 
+/* The word of a choice. */
+static json_t *
+choice_word(const struct option_row *row, int choice)
+{
+	const char *word = row->unit;
+
+	while (choice-- > 0)
+		word += strcspn(word, "|") + 1;
+	return json_stringn(word, strcspn(word, "|"));
+}
+
+/* "hd 1792x1024 0.12, 0.04" */
+static json_t *
+images_text(const struct image_prices *prices)
+{
+	char text[2048] = "", each[MONEY_TEXT_SIZE];
+	size_t len = 0;
+
+	for (size_t i = 0; i < prices->n && len < sizeof(text); i++) {
+		const struct image_price *item = &prices->list[i];
+
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+		    "%s%s%s%s%s%s", i > 0 ? ", " : "",
+		    item->quality ? item->quality : "",
+		    item->quality ? " " : "", item->size ? item->size : "",
+		    item->size ? " " : "",
+		    price_format_each(item->each, each));
+	}
+	return json_of_text(text);
+}
+
+/* What an option of a model says; NULL for one that is told otherwise. */
+static json_t *
+price_text(const struct option_row *row, const struct model *model)
+{
+	const void *field = (const char *)model + row->offset;
+	char text[MONEY_TEXT_SIZE];
+
+	switch (row->kind) {
+	case OPTION_PRICE:
+		return json_of_text(price_format(*(const price *)field, text));
+	case OPTION_PRICE_EACH:
+		return json_of_text(price_format_each(*(const price *)field,
+		    text));
+	case OPTION_IMAGES:
+		return images_text(field);
+	case OPTION_CHOICE:
+		return choice_word(row, *(const int *)field);
+	case OPTION_TEXT:
+	case OPTION_INT:
+	case OPTION_ROUTE:
+		break;
+	}
+	return NULL;
+}
+
 static json_t *
 model_object(const struct model *model)
 {
-	char input[MONEY_TEXT_SIZE], output[MONEY_TEXT_SIZE];
-
-	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:I, s:I, s:o}",
+	json_t *object = json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}",
 	    "id", json_of_text(model->id),
 	    "provider", json_of_text(model->route.provider->name),
 	    "provider_model", json_of_text(model->route.model),
-	    "price_input", price_format(model->price_input, input),
-	    "price_output", price_format(model->price_output, output),
 	    "context", (json_int_t)model->context,
 	    "output_tokens_max", (json_int_t)model->output_tokens_max,
 	    "owned_by", json_of_text(model->owned_by));
+
+	for (size_t i = 0; object && i < n_option_rows; i++) {
+		const struct option_row *row = &option_rows[i];
+		json_t *text = row->section == OPTION_SECTION_MODEL ?
+		    price_text(row, model) : NULL;
+
+		if (text)
+			json_object_set_new(object, row->name, text);
+	}
+	return object;
 }
 
 enum outcome
@@ -98,6 +160,7 @@ model_list_run(struct session *s)
 {
 	static const struct column columns[] = {
 		{ "id", "MODEL", COLUMN_TEXT },
+		{ "kind", "KIND", COLUMN_TEXT },
 		{ "price_input", "INPUT", COLUMN_MONEY },
 		{ "price_output", "OUTPUT", COLUMN_MONEY },
 		{ "context", "CONTEXT", COLUMN_NUMBER },

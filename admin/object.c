@@ -111,7 +111,7 @@ usage_object(const struct usage *usage)
 {
 	char id[REQUEST_ID_TEXT_SIZE];
 
-	return json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:I, s:I, s:o, s:o, "
+	json_t *object = json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, "
 	    "s:I, s:I, s:o}",
 	    "request_id", request_id_format(&usage->id, id),
 	    "time", TIME(request_id_wall_ms(&usage->id)),
@@ -119,13 +119,18 @@ usage_object(const struct usage *usage)
 	    "http", COUNT(usage->http),
 	    "code", *usage->code ? TEXT(usage->code) : json_null(),
 	    "model", *usage->model ? TEXT(usage->model) : json_null(),
-	    "input_tokens", COUNT(usage->input_tokens),
-	    "output_tokens", COUNT(usage->output_tokens),
 	    "cost", MONEY(usage->cost),
 	    "hold", MONEY(usage->hold),
 	    "latency_ms", COUNT(usage->latency_ms),
 	    "upstream_ms", COUNT(usage->upstream_ms),
 	    "flags", usage_flags_array(usage->flags));
+
+	/* NULL is left NULL. */
+#define AMOUNT(name, doc) \
+	json_object_set_new(object, #name, json_integer(COUNT(usage->name)));
+#include "base/amount.def"
+#undef AMOUNT
+	return object;
 }
 
 json_t *

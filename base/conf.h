@@ -14,8 +14,17 @@
 enum hold_input { HOLD_INPUT_BOUND, HOLD_INPUT_ESTIMATE };
 enum durability { DURABILITY_FLUSH, DURABILITY_PROCESS };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };
-enum model_kind { MODEL_CHAT };
 enum per_model { PER_MODEL_NO, PER_MODEL_YES };
+enum model_kind {
+	MODEL_CHAT,
+	MODEL_COMPLETION,
+	MODEL_EMBEDDING,
+	MODEL_IMAGE,
+	MODEL_SPEECH,
+	MODEL_TRANSCRIPTION,
+	MODEL_KIND__COUNT
+};
+enum model_free { FREE_NO, FREE_YES };
 enum stream_options { STREAM_OPTIONS_YES, STREAM_OPTIONS_NO };
 
 struct provider;
@@ -26,10 +35,26 @@ struct route {
 	const char *model;
 };
 
+enum { IMAGE_PRICES_MAX = 24 };
+
+/* What images of a size and quality cost; NULL: of any. */
+struct image_price {
+	const char *size;
+	const char *quality;
+	price each;
+};
+
+struct image_prices {
+	size_t n;
+	struct image_price list[IMAGE_PRICES_MAX];
+};
+
 #define OPTION_C_TEXT const char *
 #define OPTION_C_INT int64_t
 #define OPTION_C_CHOICE int
 #define OPTION_C_PRICE struct price
+#define OPTION_C_PRICE_EACH struct price
+#define OPTION_C_IMAGES struct image_prices
 #define OPTION_C_ROUTE struct route
 
 /* One [provider NAME]. `key` is the secret that key_file or key_env holds. */
@@ -80,6 +105,8 @@ enum option_kind {
 	OPTION_INT,
 	OPTION_CHOICE,
 	OPTION_PRICE,
+	OPTION_PRICE_EACH,
+	OPTION_IMAGES,
 	OPTION_ROUTE,
 };
 
@@ -129,6 +156,13 @@ void conf_free(struct conf *conf);
 /* The model of that public ID, or NULL. The ID need not be terminated. */
 const struct model *conf_model(const struct conf *conf, const char *id,
     size_t id_len);
+
+/*
+ * The most that an image of this size and quality can cost; a NULL one is for
+ * the provider to choose. False when there is no price for it.
+ */
+bool conf_image_price(const struct model *model, const char *size,
+    const char *quality, price *dearest);
 
 /* The provider of that name, or NULL. */
 const struct provider *conf_provider(const struct conf *conf,

@@ -212,6 +212,7 @@ static const struct {
 	check_text *check;
 } checks[] = {
 	{ OPTION_SECTION_FAREBOX, "store", check_path },
+	{ OPTION_SECTION_FAREBOX, "spool_dir", check_path },
 	{ OPTION_SECTION_FAREBOX, "brand", check_brand },
 	{ OPTION_SECTION_FAREBOX, "path_prefix", check_prefix },
 	{ OPTION_SECTION_FAREBOX, "cors_origin", check_origin },
@@ -221,6 +222,8 @@ static const struct {
 	{ OPTION_SECTION_PROVIDER, "key_env", check_variable },
 	{ OPTION_SECTION_PROVIDER, "ca_file", check_readable },
 	{ OPTION_SECTION_MODEL, "id", check_word },
+	{ OPTION_SECTION_MODEL, "image_size", check_word },
+	{ OPTION_SECTION_MODEL, "image_quality", check_word },
 	{ OPTION_SECTION_MODEL, "owned_by", check_word },
 };
 

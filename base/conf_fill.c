@@ -77,6 +77,16 @@ set_price(struct conf_draft *draft, const struct option_row *row,
 }
 
 static void
+set_price_each(struct conf_draft *draft, const struct option_row *row,
+    const struct conf_setting *setting, void *field)
+{
+	if (!price_parse_each(setting->value, field))
+		conf_complain(draft, setting->line,
+		    "%s is '%s'; expected %s such as 0.0001, with at most nine "
+		    "decimals", row->name, setting->value, row->unit);
+}
+
+static void
 find_route_provider(struct conf_draft *draft, int line, const char *name,
     struct route *route)
 {
@@ -126,6 +136,8 @@ static set_field *const set_kind[] = {
 	[OPTION_INT] = set_int,
 	[OPTION_CHOICE] = set_choice,
 	[OPTION_PRICE] = set_price,
+	[OPTION_PRICE_EACH] = set_price_each,
+	[OPTION_IMAGES] = conf_read_images,
 	[OPTION_ROUTE] = set_route,
 };
 
@@ -177,8 +189,8 @@ fill_fields(struct conf_draft *draft, const struct conf_part *part,
 	}
 }
 
-static const struct conf_setting *
-setting_of(const struct conf_part *part, const char *name)
+const struct conf_setting *
+conf_setting_of(const struct conf_part *part, const char *name)
 {
 	size_t i = 0;
 
@@ -211,8 +223,9 @@ fill_provider(struct conf_draft *draft, const struct conf_part *part)
 		    "the provider's name is not one; expected 1 to %d letters, "
 		    "digits, '.', '_' or '-'", CONF_NAME_LEN_MAX);
 	fill_fields(draft, part, provider);
-	conf_read_key(draft, provider, setting_of(part, "key_file")->line,
-	    setting_of(part, "key_env")->line);
+	conf_read_key(draft, provider,
+	    conf_setting_of(part, "key_file")->line,
+	    conf_setting_of(part, "key_env")->line);
 }
 
 static void
@@ -237,7 +250,7 @@ static void
 fill_model(struct conf_draft *draft, const struct conf_part *part)
 {
 	struct model *model = &draft->conf->models[draft->conf->n_models];
-	int id_line = setting_of(part, "id")->line;
+	int id_line = conf_setting_of(part, "id")->line;
 
 	model->name = part->title;
 	model->line = part->line;
@@ -245,6 +258,7 @@ fill_model(struct conf_draft *draft, const struct conf_part *part)
 	/* A refused id has been complained about; the title stands in. */
 	if (!model->id)
 		model->id = model->name;
+	conf_check_prices(draft, part, model);
 	check_model_id(draft, model, id_line ? id_line : part->line);
 	if (!model->route.model)
 		model->route.model = model->id;

@@ -104,6 +104,21 @@ const char *conf_check_text(struct conf_draft *draft,
 void conf_read_key(struct conf_draft *draft, struct provider *provider,
     int file_line, int env_line);
 
+/* What a part says about an option of its section. */
+const struct conf_setting *conf_setting_of(const struct conf_part *part,
+    const char *name);
+
+/* Sets the struct image_prices of a model. */
+void conf_read_images(struct conf_draft *draft, const struct option_row *row,
+    const struct conf_setting *setting, void *field);
+
+/*
+ * Checks that a model has the prices of what its kind sells, and no others,
+ * and fills in those that follow from others.
+ */
+void conf_check_prices(struct conf_draft *draft, const struct conf_part *part,
+    struct model *model);
+
 /* True for 1 to len_max visible ASCII characters. */
 bool conf_is_word(const char *text, size_t len_max);
 

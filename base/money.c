@@ -123,6 +123,28 @@ price_format(price rate, char text[MONEY_TEXT_SIZE])
 }
 
 bool
+price_parse_each(const char *text, price *parsed)
+{
+	money each;
+
+	return money_parse(text, &each) && each.nano >= 0 &&
+	       !__builtin_mul_overflow(each.nano, MILLION,
+	           &parsed->nano_per_million);
+}
+
+char *
+price_format_each(price rate, char text[MONEY_TEXT_SIZE])
+{
+	return money_format((money){ rate.nano_per_million / MILLION }, text);
+}
+
+price
+price_max(price a, price b)
+{
+	return a.nano_per_million > b.nano_per_million ? a : b;
+}
+
+bool
 charge_add(struct charge *charge, price rate, int64_t units)
 {
 	struct charge sum = *charge;

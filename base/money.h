@@ -63,6 +63,13 @@ int64_t money_quota(money sum);
 bool price_parse(const char *text, price *parsed);
 char *price_format(price rate, char text[MONEY_TEXT_SIZE]);
 
+/* The same in decimal USD per unit: per image, second or request. */
+bool price_parse_each(const char *text, price *parsed);
+char *price_format_each(price rate, char text[MONEY_TEXT_SIZE]);
+
+/* The dearer of both. */
+price price_max(price a, price b);
+
 /* Adds units x rate, exactly. False when it does not fit or units < 0. */
 bool charge_add(struct charge *charge, price rate, int64_t units);
 

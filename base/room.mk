@@ -3,11 +3,12 @@
 noinst_LIBRARIES += base/libfarebox-base.a
 base_libfarebox_base_a_SOURCES = \
 	base/address.c base/address.h \
+	base/amount.def base/amounts.h \
 	base/arena.c base/arena.h \
 	base/clock.c base/clock.h \
 	base/conf.c base/conf.h base/conf_private.h \
-	base/conf_check.c base/conf_fill.c base/conf_report.c \
-	base/conf_sample.c \
+	base/conf_check.c base/conf_fill.c base/conf_images.c \
+	base/conf_prices.c base/conf_report.c base/conf_sample.c \
 	base/digest.c base/digest.h \
 	base/endpoint.def \
 	base/error.c base/error.def base/error.h \
@@ -20,7 +21,8 @@ base_libfarebox_base_a_SOURCES = \
 base_unit_tests = \
 	tests/unit/address \
 	tests/unit/arena tests/unit/clock tests/unit/conf \
-	tests/unit/conf_problems tests/unit/digest tests/unit/error \
+	tests/unit/conf_prices tests/unit/conf_problems tests/unit/digest \
+	tests/unit/error \
 	tests/unit/json tests/unit/json_edit tests/unit/log tests/unit/money \
 	tests/unit/tokens
 base_unit_libs = base/libfarebox-base.a $(BASE_LIBS) $(CMOCKA_LIBS)
@@ -37,6 +39,9 @@ tests_unit_clock_LDADD = $(base_unit_libs)
 tests_unit_conf_SOURCES = tests/unit/conf.c \
 	tests/unit/conf_file.c tests/unit/conf_file.h
 tests_unit_conf_LDADD = $(base_unit_libs)
+tests_unit_conf_prices_SOURCES = tests/unit/conf_prices.c \
+	tests/unit/conf_file.c tests/unit/conf_file.h
+tests_unit_conf_prices_LDADD = $(base_unit_libs)
 tests_unit_conf_problems_SOURCES = tests/unit/conf_problems.c \
 	tests/unit/conf_file.c tests/unit/conf_file.h
 tests_unit_conf_problems_LDADD = $(base_unit_libs)

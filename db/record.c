@@ -244,8 +244,9 @@ usage_encode(const struct usage *usage, unsigned char out[USAGE_BYTES_MAX])
 		.key = usage->key,
 		.latency_ms = (uint32_t)usage->latency_ms,
 		.upstream_ms = (uint32_t)usage->upstream_ms,
-		.input_tokens = usage->input_tokens,
-		.output_tokens = usage->output_tokens,
+#define AMOUNT(name, doc) .name = usage->name,
+#include "base/amount.def"
+#undef AMOUNT
 		.cost = usage->cost.nano,
 		.hold = usage->hold.nano,
 	};
@@ -277,8 +278,9 @@ usage_decode(const struct usage_key *key, const void *data, size_t len,
 		.account = get_be32(key->account),
 		.key = record.key,
 		.http = record.http,
-		.input_tokens = record.input_tokens,
-		.output_tokens = record.output_tokens,
+#define AMOUNT(name, doc) .name = record.name,
+#include "base/amount.def"
+#undef AMOUNT
 		.cost = { record.cost },
 		.hold = { record.hold },
 		.latency_ms = record.latency_ms,

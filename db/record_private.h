@@ -85,8 +85,10 @@ struct usage_record {
 	uint16_t http, flags;
 	uint32_t key;
 	uint32_t latency_ms, upstream_ms;
-	int64_t input_tokens, output_tokens;
 	int64_t cost, hold;
+#define AMOUNT(name, doc) int64_t name;
+#include "base/amount.def"
+#undef AMOUNT
 	/* the code's and then the model's bytes follow */
 };
 
@@ -113,7 +115,7 @@ _Static_assert(sizeof(struct key_hash_record) == 24, "on disk");
 _Static_assert(sizeof(struct hold_record) == 200, "on disk");
 _Static_assert(sizeof(struct answer_record) == 144, "on disk");
 _Static_assert(sizeof(struct entry_record) == 56, "on disk");
-_Static_assert(sizeof(struct usage_record) == 56, "on disk");
+_Static_assert(sizeof(struct usage_record) == 112, "on disk");
 
 /* Big-endian keys of the Btrees. */
 struct entry_key {

@@ -9,7 +9,7 @@ enum { HEX_SIZE = DIGEST_BYTES * 2 + 1 };
 static const struct {
 	const char *record; /* the member "record" of its rows */
 	const char *name;
-	const char *members[20];
+	const char *members[24];
 } kinds[EXPORT_KIND__COUNT] = {
 	[EXPORT_ACCOUNT] = { "account", "accounts", {
 		"number", "name", "state", "plan", "balance", "spent",
@@ -26,8 +26,11 @@ static const struct {
 		"key", "time_ms", "request_id", "note" } },
 	[EXPORT_USAGE] = { "usage", "usage", {
 		"account", "request_id", "key", "http", "code", "model",
-		"input_tokens", "output_tokens", "cost", "hold",
-		"latency_ms", "upstream_ms", "flags" } },
+		"cost", "hold", "latency_ms", "upstream_ms", "flags",
+#define AMOUNT(name, doc) #name,
+#include "base/amount.def"
+#undef AMOUNT
+		} },
 };
 
 static const char *const formats[EXPORT_FORMAT__COUNT] = {
@@ -190,10 +193,23 @@ row_of_entry(const struct entry *entry)
 	    "note", row_text(entry->note));
 }
 
+/* False without memory. */
+static bool
+add_amounts(json_t *row, const struct usage *usage)
+{
+#define AMOUNT(name, doc) \
+	if (json_object_set_new(row, #name, json_integer( \
+	    (json_int_t)usage->name)) != 0) \
+		return false;
+#include "base/amount.def"
+#undef AMOUNT
+	return true;
+}
+
 json_t *
 row_of_usage(const struct usage *usage)
 {
-	return json_pack("{s:s, s:I, s:o, s:I, s:i, s:o, s:o, s:I, s:I, s:o, "
+	json_t *row = json_pack("{s:s, s:I, s:o, s:I, s:i, s:o, s:o, s:o, "
 	    "s:o, s:I, s:I, s:i}",
 	    "record", kinds[EXPORT_USAGE].record,
 	    "account", (json_int_t)usage->account,
@@ -202,13 +218,16 @@ row_of_usage(const struct usage *usage)
 	    "http", usage->http,
 	    "code", row_text(usage->code),
 	    "model", row_text(usage->model),
-	    "input_tokens", (json_int_t)usage->input_tokens,
-	    "output_tokens", (json_int_t)usage->output_tokens,
 	    "cost", sum(usage->cost),
 	    "hold", sum(usage->hold),
 	    "latency_ms", (json_int_t)usage->latency_ms,
 	    "upstream_ms", (json_int_t)usage->upstream_ms,
 	    "flags", (int)usage->flags);
+
+	if (row && add_amounts(row, usage))
+		return row;
+	json_decref(row);
+	return NULL;
 }
 
 /* Quoted whenever a reader might see more than one field. */

@@ -296,10 +296,10 @@ row_read_usage(const json_t *row, struct usage *usage)
 		.account = read_u32(&reader, "account", 1),
 		.key = read_u32(&reader, "key", 0),
 		.http = (int)read_number(&reader, "http", 0, UINT16_MAX),
-		.input_tokens = read_number(&reader, "input_tokens",
-		    INT64_MIN, INT64_MAX),
-		.output_tokens = read_number(&reader, "output_tokens",
-		    INT64_MIN, INT64_MAX),
+#define AMOUNT(name, doc) \
+		.name = read_number(&reader, #name, INT64_MIN, INT64_MAX),
+#include "base/amount.def"
+#undef AMOUNT
 		.cost = read_sum(&reader, "cost"),
 		.hold = read_sum(&reader, "hold"),
 		.latency_ms = read_u32(&reader, "latency_ms", 0),

@@ -33,8 +33,10 @@ struct usage {
 	                         * failed; 499 when the client left */
 	char code[USAGE_CODE_SIZE]; /* its error code; "" for success */
 	char model[USAGE_MODEL_SIZE]; /* public ID; "" when it was not known */
-	int64_t input_tokens;
-	int64_t output_tokens;
+	/* What was counted, as base/amount.def lists it. */
+#define AMOUNT(name, doc) int64_t name;
+#include "base/amount.def"
+#undef AMOUNT
 	money cost;             /* what was charged */
 	money hold;             /* what had been held */
 	int64_t latency_ms;

@@ -21,6 +21,15 @@ store_failed(struct exchange *x, const char *verb, enum store_rc rc)
 	return exchange_fail(x, ERR_CREDIT_CHECK_FAILED, NULL, NULL);
 }
 
+/* How a request is made cheaper. */
+static const char *
+less(const struct exchange *x)
+{
+	return x->worst.output_tokens > 0 &&
+	       x->model->kind != MODEL_TRANSCRIPTION ? "lower max_tokens" :
+	    "ask for less at a time";
+}
+
 /* What the account has now may differ from what it had at authentication. */
 static bool
 no_balance(struct exchange *x)
@@ -30,9 +39,9 @@ no_balance(struct exchange *x)
 	account_get(x->store, x->key.account, &x->account);
 	return exchange_fail(x, ERR_INSUFFICIENT_QUOTA, NULL,
 	    "This request may cost up to %s USD, and the account has %s USD "
-	    "available. Top it up, or lower max_tokens.",
+	    "available. Top it up, or %s.",
 	    money_format(x->hold.amount, need),
-	    money_format(account_available(&x->account), have));
+	    money_format(account_available(&x->account), have), less(x));
 }
 
 static bool
@@ -46,8 +55,17 @@ no_budget(struct exchange *x)
 		money_sub(left, x->key.held, &left);
 	return exchange_fail(x, ERR_INSUFFICIENT_QUOTA, NULL,
 	    "This request may cost up to %s USD, and the key's budget has "
-	    "%s USD left. Use another key, or lower max_tokens.",
-	    money_format(x->hold.amount, need), money_format(left, have));
+	    "%s USD left. Use another key, or %s.",
+	    money_format(x->hold.amount, need), money_format(left, have),
+	    less(x));
+}
+
+/* What costs nothing may be limited to those who could pay. */
+static bool
+is_allowed_for_nothing(const struct exchange *x)
+{
+	return x->model->free == FREE_YES ||
+	       account_available(&x->account).nano > 0;
 }
 
 bool
@@ -59,8 +77,12 @@ serve_hold(struct exchange *x)
 	x->hold.account = x->key.account;
 	x->hold.key = x->key.number;
 	snprintf(x->hold.model, sizeof(x->hold.model), "%s", x->model->id);
-	if (!bill_price(x->model, &x->worst, &x->hold.amount))
+	if (!bill_worst(x->model, &x->worst, &x->hold.amount))
 		return exchange_fail(x, ERR_REQUEST_TOO_LARGE, NULL, NULL);
+	if (x->hold.amount.nano == 0 && !is_allowed_for_nothing(x))
+		return exchange_fail(x, ERR_INSUFFICIENT_QUOTA, NULL,
+		    "The account's balance is used up, and this model needs "
+		    "one although the request costs nothing. Top it up.");
 	rc = ledger_hold(x->store, &x->hold);
 	switch (rc) {
 	case STORE_OK:
@@ -98,8 +120,9 @@ fill_usage(const struct exchange *x, struct usage *usage)
 		.account = x->key.account,
 		.key = x->key.number,
 		.http = failed ? error_body_http(x) : x->http,
-		.input_tokens = x->used.input_tokens,
-		.output_tokens = x->used.output_tokens,
+#define AMOUNT(name, doc) .name = x->used.name,
+#include "base/amount.def"
+#undef AMOUNT
 		.hold = x->hold.amount,
 		.latency_ms = (clock_mono_us() - x->started_us) / 1000,
 		.upstream_ms = x->upstream_us / 1000,

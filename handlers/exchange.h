@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/amounts.h"
 #include "base/arena.h"
 #include "base/conf.h"
 #include "base/digest.h"
@@ -72,12 +73,6 @@ struct header {
 	const char *name, *value;
 };
 
-/* What a request may use, or used; priced by bill.h. */
-struct amounts {
-	int64_t input_tokens;
-	int64_t output_tokens;
-};
-
 struct exchange {
 	/* The tools of the worker; they outlive the request. */
 	struct arena *arena;
@@ -114,6 +109,8 @@ struct exchange {
 	const struct model *model;
 	const struct route *route; /* of the call that runs, or ran last */
 	struct amounts worst; /* set by prepare: the most it can use */
+	int64_t tokens_estimate; /* set by prepare: what its prompt likely is,
+	                          * for the limits of tokens */
 	struct hold hold;
 	bool held;            /* between hold and settle or release */
 	bool hold_lost;       /* it could not be ended: the process must, so

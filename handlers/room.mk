@@ -25,6 +25,7 @@ handlers_libfarebox_handlers_a_SOURCES = \
 # The life of a request with the real store, a provider and a client that are
 # fakes. The fake provider stands in for the calls of the upstream archive.
 handlers_tests = \
+	tests/handlers/bill \
 	tests/handlers/chat_check \
 	tests/handlers/chat_leave \
 	tests/handlers/chat_relay \
@@ -49,6 +50,9 @@ handlers_test_libs = fcgi/libfarebox-fcgi.a \
 check_PROGRAMS += $(handlers_tests)
 TESTS += $(handlers_tests)
 
+tests_handlers_bill_SOURCES = tests/handlers/bill.c
+tests_handlers_bill_LDADD = handlers/libfarebox-handlers.a \
+	base/libfarebox-base.a $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_handlers_chat_check_SOURCES = tests/handlers/chat_check.c \
 	$(handlers_test_sources)
 tests_handlers_chat_check_LDADD = $(handlers_test_libs)

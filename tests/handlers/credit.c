@@ -227,6 +227,15 @@ a_free_model_needs_no_money(void **state)
 	assert_string_equal(reply_header(reply, "x-farebox-request-cost"),
 	    "0");
 	assert_int_equal(gateway_last_usage(g).output_tokens, 12);
+	/* Unless the operator said so, one who could pay may use it. */
+	gateway_configure(g, "[model nothing]\nroute = main\n"
+	    "price_input = 0\nprice_output = 0\n");
+	reply = gateway_chat(g, "{\"model\":\"nothing\",\"messages\":"
+	    "[{\"role\":\"user\"}]}");
+	assert_error(reply, 402, "insufficient_quota", NULL);
+	gateway_set_balance(g, (money){ 1 });
+	assert_int_equal(gateway_chat(g, "{\"model\":\"nothing\","
+	    "\"messages\":[{\"role\":\"user\"}]}")->http, 200);
 }
 
 /* 9 x 0.14 + 12 x 0.28 per million: 4.62 nano-USD are not rounded away. */

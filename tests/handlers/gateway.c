@@ -36,6 +36,7 @@ static const char usual_conf[] =
     "route = main\n"
     "price_input = 0\n"
     "price_output = 0\n"
+    "free = yes\n"
     "[model org/pro]\n"
     "route = main pro\n"
     "price_input = 0.14\n"

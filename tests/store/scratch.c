@@ -136,6 +136,13 @@ scratch_usage(const struct hold *hold, money cost)
 		.model = "test-model",
 		.input_tokens = 9,
 		.output_tokens = 12,
+		.cached_tokens = 4,
+		.reasoning_tokens = 5,
+		.audio_input_tokens = 1,
+		.audio_output_tokens = 2,
+		.images = 3,
+		.characters = 6,
+		.audio_ms = 1500,
 		.cost = cost,
 		.latency_ms = 1,
 	};

@@ -265,8 +265,8 @@ sample(bool uncomment)
 	static const char *const required[][2] = {
 		{ "base_url =\n", "base_url = http://127.0.0.1:9/v1\n" },
 		{ "route =\n", "route = example upstream-model\n" },
-		{ "price_input =\n", "price_input = 0.27\n" },
-		{ "price_output =\n", "price_output = 1.10\n" },
+		{ ";price_input =\n", "price_input = 0.27\n" },
+		{ ";price_output =\n", "price_output = 1.10\n" },
 	};
 	char line[256], *text = NULL;
 	size_t len;
