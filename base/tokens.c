@@ -113,6 +113,15 @@ tokens_chat_bound(const json_t *request, size_t body_bytes,
 }
 
 int64_t
+tokens_texts_bound(size_t body_bytes, int64_t n)
+{
+	const struct measure measure = { .messages = n };
+
+	return add_product(text_bytes(&measure, body_bytes), 1,
+	    allowances(&measure));
+}
+
+int64_t
 tokens_chat_estimate(const json_t *request, size_t body_bytes,
     int64_t image_tokens)
 {

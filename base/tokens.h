@@ -27,7 +27,13 @@ enum {
 int64_t tokens_chat_bound(const json_t *request, size_t body_bytes,
     int64_t image_tokens);
 
-/* What it likely is: the same with a third of the bytes and a quarter of the
+/*
+ * The most that n texts without roles can be: the bytes of the body that they
+ * stand in, and the allowances of a request and of n messages.
+ */
+int64_t tokens_texts_bound(size_t body_bytes, int64_t n);
+
+/* What a chat request likely is: the same with a third of the bytes and a quarter of the
  * allowances. */
 int64_t tokens_chat_estimate(const json_t *request, size_t body_bytes,
     int64_t image_tokens);

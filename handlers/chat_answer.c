@@ -80,8 +80,11 @@ count_choices(const json_t *choices)
 	const json_t *choice;
 	size_t i;
 
-	json_array_foreach(choices, i, choice)
+	json_array_foreach(choices, i, choice) {
 		count_message(&yield, json_object_get(choice, "message"));
+		/* A completion of a text has no message. */
+		count_string(&yield, json_object_get(choice, "text"));
+	}
 	return yield;
 }
 

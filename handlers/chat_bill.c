@@ -29,8 +29,9 @@ void
 chat_bill(struct exchange *x, const struct chat_yield *yield, int64_t estimate)
 {
 	const struct token_usage *usage = yield->usage;
-	int64_t more = 0;
+	int64_t more;
 
+	x->used = (struct amounts){ 0 };
 	/* A thought that is not shown was produced all the same. */
 	x->produced = yield->text_bytes > 0 || yield->more ||
 	    (usage && usage->reasoning_tokens > 0);
@@ -38,6 +39,10 @@ chat_bill(struct exchange *x, const struct chat_yield *yield, int64_t estimate)
 		more = estimate_output(yield->uncounted_bytes);
 		x->used.input_tokens = usage->input_tokens;
 		x->used.output_tokens = usage->output_tokens;
+		x->used.cached_tokens = usage->cached_tokens;
+		x->used.reasoning_tokens = usage->reasoning_tokens;
+		x->used.audio_input_tokens = usage->audio_input_tokens;
+		x->used.audio_output_tokens = usage->audio_output_tokens;
 	} else {
 		more = estimate_output(yield->text_bytes);
 		x->used.input_tokens = smaller(estimate,

@@ -1,6 +1,5 @@
 /* chat_check.c: whether a chat request is one, and what it asks for. */
-#include <inttypes.h>
-
+#include "handlers/ask.h"
 #include "handlers/chat_private.h"
 
 struct number_rule {
@@ -63,61 +62,6 @@ check_messages(struct exchange *x)
 	return true;
 }
 
-/* A positive integer of at most max, where it is given; *value is 0 if not. */
-static bool
-check_count(struct exchange *x, const char *name, int64_t max, int64_t *value)
-{
-	*value = 0;
-	switch (json_read_integer(x->json, name, value)) {
-	case JSON_ABSENT:
-		return true;
-	case JSON_READ:
-		if (*value > 0 && *value <= max)
-			return true;
-		break;
-	case JSON_WRONG:
-		*value = 0;
-		break;
-	}
-	if (*value > max)
-		return exchange_fail(x, ERR_INVALID_REQUEST, name,
-		    "%s is %" PRId64 ", and may be %" PRId64 " at most.",
-		    name, *value, max);
-	return exchange_fail(x, ERR_INVALID_REQUEST, name,
-	    "%s must be a positive integer, at most %" PRId64 ".", name, max);
-}
-
-static bool
-check_number(struct exchange *x, const struct number_rule *rule)
-{
-	double value = 0;
-
-	switch (json_read_number(x->json, rule->name, &value)) {
-	case JSON_ABSENT:
-		return true;
-	case JSON_READ:
-		if (value >= rule->min && value <= rule->max)
-			return true;
-		break;
-	case JSON_WRONG:
-		break;
-	}
-	return exchange_fail(x, ERR_INVALID_REQUEST, rule->name,
-	    "%s must be a number from %g to %g.", rule->name, rule->min,
-	    rule->max);
-}
-
-static bool
-check_stream(struct exchange *x)
-{
-	bool stream = false;
-
-	if (json_read_boolean(x->json, "stream", &stream) == JSON_WRONG)
-		return exchange_fail(x, ERR_INVALID_REQUEST, "stream",
-		    "stream must be true or false.");
-	return true;
-}
-
 static bool
 check_stream_options(struct exchange *x)
 {
@@ -137,26 +81,32 @@ check_stream_options(struct exchange *x)
 }
 
 bool
-chat_check(struct exchange *x, struct chat_ask *ask)
+chat_check_common(struct exchange *x, struct chat_ask *ask)
 {
 	int64_t bound;
+	bool stream;
 
 	*ask = (struct chat_ask){ .n = 1 };
-	if (!check_messages(x))
-		return false;
 	for (size_t i = 0; i < N_BOUND_NAMES; i++) {
-		if (!check_count(x, bound_names[i],
+		if (!ask_count(x, bound_names[i],
 		    x->model->output_tokens_max, &bound))
 			return false;
 		if (bound > ask->output_tokens)
 			ask->output_tokens = bound;
 	}
 	for (size_t i = 0; i < N_NUMBER_RULES; i++)
-		if (!check_number(x, &number_rules[i]))
+		if (!ask_number(x, number_rules[i].name, number_rules[i].min,
+		    number_rules[i].max))
 			return false;
-	if (!check_count(x, "n", CHAT_N_MAX, &ask->n))
+	if (!ask_count(x, "n", CHAT_N_MAX, &ask->n))
 		return false;
 	if (ask->n == 0)
 		ask->n = 1;
-	return check_stream(x) && check_stream_options(x);
+	return ask_boolean(x, "stream", &stream) && check_stream_options(x);
+}
+
+bool
+chat_check(struct exchange *x, struct chat_ask *ask)
+{
+	return check_messages(x) && chat_check_common(x, ask);
 }

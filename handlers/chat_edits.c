@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "handlers/ask.h"
 #include "handlers/chat_private.h"
 
 static void
@@ -28,25 +29,19 @@ add_integer(struct exchange *x, struct chat_edits *edits, const char *name,
 	add(edits, name, text);
 }
 
-static bool
-is_named(const struct exchange *x, const char *name)
-{
-	const json_t *value = json_object_get(x->json, name);
-
-	return value && !json_is_null(value);
-}
-
 /* What is held must bind the provider too. */
 static void
-add_bound(struct exchange *x, struct chat_edits *edits)
+add_bound(struct exchange *x, int64_t output_tokens, struct chat_edits *edits)
 {
 	add_integer(x, edits, "n", edits->n_choices);
+	add_integer(x, edits, "best_of", edits->best_of);
 	add_integer(x, edits, "max_tokens", edits->tokens);
 	add_integer(x, edits, "max_completion_tokens", edits->newer_tokens);
-	if (is_named(x, "max_tokens") || is_named(x, "max_completion_tokens"))
+	if (ask_is_given(x, "max_tokens") ||
+	    ask_is_given(x, "max_completion_tokens"))
 		return;
 	snprintf(edits->tokens, sizeof(edits->tokens), "%" PRId64,
-	    x->model->output_tokens_max);
+	    output_tokens);
 	add(edits, "max_tokens", edits->tokens);
 }
 
@@ -66,11 +61,12 @@ options_with_usage(const struct exchange *x)
 }
 
 bool
-chat_edits_make(struct exchange *x, bool stream, struct chat_edits *edits)
+chat_edits_make(struct exchange *x, bool stream, int64_t output_tokens,
+    struct chat_edits *edits)
 {
 	edits->n = 0;
 	edits->stream_options = NULL;
-	add_bound(x, edits);
+	add_bound(x, output_tokens, edits);
 	if (!stream)
 		return true;
 	edits->stream_options = options_with_usage(x);

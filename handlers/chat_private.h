@@ -1,4 +1,5 @@
-/* chat_private.h: what the files of the chat endpoint tell one another. */
+/* chat_private.h: what the files of the endpoints that make text, chat and
+ * completions, tell one another. */
 #ifndef HANDLERS_CHAT_PRIVATE_H
 #define HANDLERS_CHAT_PRIVATE_H
 
@@ -21,7 +22,10 @@ struct chat_ask {
  */
 bool chat_check(struct exchange *x, struct chat_ask *ask);
 
-enum { CHAT_EDITS_MAX = 3, CHAT_NUMBER_SIZE = 24 };
+/* The same without the messages. */
+bool chat_check_common(struct exchange *x, struct chat_ask *ask);
+
+enum { CHAT_EDITS_MAX = 4, CHAT_NUMBER_SIZE = 24 };
 
 /*
  * What is changed of the client's body, whichever provider sees it, and the
@@ -30,22 +34,32 @@ enum { CHAT_EDITS_MAX = 3, CHAT_NUMBER_SIZE = 24 };
 struct chat_edits {
 	struct json_edit list[CHAT_EDITS_MAX];
 	size_t n;
-	char n_choices[CHAT_NUMBER_SIZE];
+	char n_choices[CHAT_NUMBER_SIZE], best_of[CHAT_NUMBER_SIZE];
 	char tokens[CHAT_NUMBER_SIZE], newer_tokens[CHAT_NUMBER_SIZE];
 	char *stream_options; /* what asks for the usage of a stream */
 };
 
 /*
- * Fills in the output bound that is held and, for a stream, the wish for its
- * usage. Reads x->json, and does not need it afterwards. False with a failure
+ * Fills in the output bound that is held, output_tokens where the client names
+ * none, and for a stream the wish for its usage. Reads x->json, and does not need it afterwards. False with a failure
  * noted; chat_edits_clear() is due whatever the result.
  */
-bool chat_edits_make(struct exchange *x, bool stream,
+bool chat_edits_make(struct exchange *x, bool stream, int64_t output_tokens,
     struct chat_edits *edits);
 void chat_edits_clear(struct chat_edits *edits);
 
+/* What is not the same for a conversation and a text that is completed. */
+struct chat_kind {
+	const char *path;         /* at the provider */
+	const char *chunk_object; /* what an event of its stream is called */
+	bool has_messages;        /* its choices have one, not a text */
+};
+
+extern const struct chat_kind chat_kind_chat, chat_kind_completion;
+
 /* What the calls for one request have in common. */
 struct chat_call {
+	const struct chat_kind *kind;
 	const struct chat_edits *edits;
 	int64_t estimate; /* of the input, where the provider does not say */
 	bool usage_asked; /* the client wants the usage chunk of a stream */
@@ -91,7 +105,14 @@ bool chat_stream(struct exchange *x, const struct chat_call *call);
  * without choices, such as an error, is told as it is. False when event() said
  * so, or memory ran out.
  */
-bool chat_recast(const char *text, size_t len, sse_event_fn *event,
-    void *context);
+bool chat_recast(const struct chat_kind *kind, const char *text, size_t len,
+    sse_event_fn *event, void *context);
+
+/*
+ * Makes the answer, whole or as a stream, as x->json asks, of which nothing is
+ * left afterwards. output_tokens is the bound for a request that has none.
+ */
+bool chat_make(struct exchange *x, const struct chat_kind *kind,
+    int64_t output_tokens);
 
 #endif

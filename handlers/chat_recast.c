@@ -38,9 +38,19 @@ index_of(const json_t *choice, size_t position)
 	return index;
 }
 
+/* A message becomes what grows; a text is one already. */
+static void
+set_delta(json_t *said, const struct chat_kind *kind, json_t *message)
+{
+	if (!kind->has_messages)
+		return;
+	json_object_set_new(said, "delta", json_is_object(message) ?
+	    json_incref(message) : json_object());
+}
+
 /* A choice with all that it says, which goes on. */
 static json_t *
-saying(json_t *choice, size_t position)
+saying(const struct chat_kind *kind, json_t *choice, size_t position)
 {
 	json_t *said = json_is_object(choice) ? json_copy(choice) :
 	    json_object();
@@ -49,8 +59,7 @@ saying(json_t *choice, size_t position)
 	number_tool_calls(message);
 	json_object_set_new(said, "index",
 	    json_integer(index_of(choice, position)));
-	json_object_set_new(said, "delta", json_is_object(message) ?
-	    json_incref(message) : json_object());
+	set_delta(said, kind, message);
 	json_object_set_new(said, "finish_reason", json_null());
 	json_object_del(said, "message");
 	return said;
@@ -58,29 +67,32 @@ saying(json_t *choice, size_t position)
 
 /* A choice that has said all. */
 static json_t *
-finishing(json_t *choice, size_t position)
+finishing(const struct chat_kind *kind, json_t *choice, size_t position)
 {
 	const json_t *reason = json_object_get(choice, "finish_reason");
 
-	return json_pack("{s:I, s:{}, s:s}", "index",
-	    (json_int_t)index_of(choice, position), "delta", "finish_reason",
-	    json_string_length(reason) > 0 ? json_string_value(reason) :
-	    "stop");
+	return json_pack("{s:I, s:o, s:s}", "index",
+	    (json_int_t)index_of(choice, position),
+	    kind->has_messages ? "delta" : "text",
+	    kind->has_messages ? json_object() : json_string(""),
+	    "finish_reason", json_string_length(reason) > 0 ?
+	    json_string_value(reason) : "stop");
 }
 
 /* The answer with each of its choices made into one of a chunk. */
 static json_t *
-chunk(const json_t *answer, json_t *(*make)(json_t *choice, size_t position))
+chunk(const struct chat_kind *kind, const json_t *answer,
+    json_t *(*make)(const struct chat_kind *kind, json_t *choice,
+    size_t position))
 {
 	json_t *copy = json_copy((json_t *)(uintptr_t)answer);
 	json_t *choices = json_array(), *choice;
 	size_t i;
 
 	json_array_foreach(json_object_get(answer, "choices"), i, choice)
-		json_array_append_new(choices, make(choice, i));
+		json_array_append_new(choices, make(kind, choice, i));
 	json_object_del(copy, "usage");
-	json_object_set_new(copy, "object",
-	    json_string("chat.completion.chunk"));
+	json_object_set_new(copy, "object", json_string(kind->chunk_object));
 	if (json_object_set_new(copy, "choices", choices) != 0) {
 		json_decref(copy);
 		return NULL;
@@ -89,26 +101,28 @@ chunk(const json_t *answer, json_t *(*make)(json_t *choice, size_t position))
 }
 
 static bool
-recast(const json_t *answer, sse_event_fn *event, void *context)
+recast(const struct chat_kind *kind, const json_t *answer,
+    sse_event_fn *event, void *context)
 {
 	static const char done[] = "[DONE]";
 	json_t *usage = json_object_get(answer, "usage");
 
-	return tell(chunk(answer, saying), event, context) &&
-	       tell(chunk(answer, finishing), event, context) &&
+	return tell(chunk(kind, answer, saying), event, context) &&
+	       tell(chunk(kind, answer, finishing), event, context) &&
 	       (!usage || tell(json_pack("{s:[], s:O}", "choices", "usage",
 	       usage), event, context)) &&
 	       event(done, strlen(done), context);
 }
 
 bool
-chat_recast(const char *text, size_t len, sse_event_fn *event, void *context)
+chat_recast(const struct chat_kind *kind, const char *text, size_t len,
+    sse_event_fn *event, void *context)
 {
 	json_t *answer = json_parse_answer(text, len);
 	bool going;
 
 	if (json_array_size(json_object_get(answer, "choices")) > 0)
-		going = recast(answer, event, context);
+		going = recast(kind, answer, event, context);
 	else
 		going = event(text, len, context);
 	json_decref(answer);

@@ -198,7 +198,8 @@ take_rest(struct chat_stream *s)
 	size_t len;
 
 	if (s->kind == KIND_WHOLE) {
-		if (!chat_recast(s->whole, s->whole_len, take_event, s))
+		if (!chat_recast(s->call->kind, s->whole, s->whole_len,
+		    take_event, s))
 			no_memory(s); /* unless another reason is noted */
 	} else if (sse_rest(&s->sse, &data, &len)) {
 		take_event(data, len, s);
@@ -390,7 +391,7 @@ run(struct chat_stream *s)
 		.context = s,
 	};
 	struct relay_ask ask = {
-		.path = "/chat/completions",
+		.path = s->call->kind->path,
 		.edits = edits->list,
 		.n_edits = edits->n,
 		.stream_options = edits->stream_options,

@@ -47,6 +47,8 @@ enum method method_parse(const char *name);
 /* What the table names; those with a {id} find it in x->argument. */
 bool chat_prepare(struct exchange *x);
 bool chat_handle(struct exchange *x);
+bool completion_prepare(struct exchange *x);
+bool completion_handle(struct exchange *x);
 bool models_handle(struct exchange *x);
 bool model_handle(struct exchange *x);
 bool balance_handle(struct exchange *x);

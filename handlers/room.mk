@@ -2,6 +2,7 @@
 
 noinst_LIBRARIES += handlers/libfarebox-handlers.a
 handlers_libfarebox_handlers_a_SOURCES = \
+	handlers/ask.c handlers/ask.h \
 	handlers/balance.c \
 	handlers/bill.c handlers/bill.h \
 	handlers/chat.c handlers/chat_private.h \
@@ -9,8 +10,10 @@ handlers_libfarebox_handlers_a_SOURCES = \
 	handlers/chat_bill.c \
 	handlers/chat_check.c \
 	handlers/chat_edits.c \
+	handlers/chat_make.c \
 	handlers/chat_recast.c \
 	handlers/chat_stream.c \
+	handlers/completion.c \
 	handlers/endpoint.c handlers/endpoint.h \
 	handlers/error_body.c handlers/error_body.h \
 	handlers/exchange.c handlers/exchange.h \
@@ -30,6 +33,7 @@ handlers_tests = \
 	tests/handlers/chat_leave \
 	tests/handlers/chat_relay \
 	tests/handlers/chat_stream \
+	tests/handlers/completion \
 	tests/handlers/credit \
 	tests/handlers/key_use \
 	tests/handlers/life \
@@ -65,6 +69,9 @@ tests_handlers_chat_leave_LDADD = $(handlers_test_libs)
 tests_handlers_chat_stream_SOURCES = tests/handlers/chat_stream.c \
 	$(handlers_stream_sources)
 tests_handlers_chat_stream_LDADD = $(handlers_test_libs)
+tests_handlers_completion_SOURCES = tests/handlers/completion.c \
+	$(handlers_stream_sources)
+tests_handlers_completion_LDADD = $(handlers_test_libs)
 tests_handlers_credit_SOURCES = tests/handlers/credit.c \
 	$(handlers_test_sources)
 tests_handlers_credit_LDADD = $(handlers_test_libs)

@@ -2,6 +2,7 @@
 #ifndef UPSTREAM_USAGE_SCAN_H
 #define UPSTREAM_USAGE_SCAN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/json.h"
@@ -17,6 +18,8 @@ struct token_usage {
 	int64_t output_tokens; /* completion_tokens */
 	int64_t cached_tokens; /* of the input; 0 when not told */
 	int64_t reasoning_tokens; /* of the output; 0 when not told */
+	int64_t audio_input_tokens;  /* the same: of sound */
+	int64_t audio_output_tokens;
 };
 
 /*
@@ -25,5 +28,22 @@ struct token_usage {
  * one that is nonsense makes all of it nonsense.
  */
 enum usage_scan usage_scan(const json_t *answer, struct token_usage *usage);
+
+/* The same where nothing but prompt_tokens is counted, as of embeddings. */
+enum usage_scan usage_scan_input(const json_t *answer, int64_t *input_tokens);
+
+/* How a transcription is counted. */
+struct audio_usage {
+	bool has_tokens;
+	struct token_usage tokens;
+	bool has_duration;
+	int64_t duration_ms; /* of the recording, rounded up */
+};
+
+/*
+ * Reads what a transcription says about itself: its `usage`, of tokens or of
+ * seconds, or else its `duration`, a number or text.
+ */
+void usage_scan_audio(const json_t *answer, struct audio_usage *usage);
 
 #endif
