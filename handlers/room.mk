@@ -14,10 +14,13 @@ handlers_libfarebox_handlers_a_SOURCES = \
 	handlers/chat_recast.c \
 	handlers/chat_stream.c \
 	handlers/completion.c \
+	handlers/document.c handlers/document.h \
+	handlers/embedding.c \
 	handlers/endpoint.c handlers/endpoint.h \
 	handlers/error_body.c handlers/error_body.h \
 	handlers/exchange.c handlers/exchange.h \
 	handlers/healthz.c \
+	handlers/image.c \
 	handlers/models.c \
 	handlers/preflight.c \
 	handlers/refusal.c handlers/refusal.h \
@@ -35,6 +38,7 @@ handlers_tests = \
 	tests/handlers/chat_stream \
 	tests/handlers/completion \
 	tests/handlers/credit \
+	tests/handlers/documents \
 	tests/handlers/key_use \
 	tests/handlers/life \
 	tests/handlers/pages \
@@ -75,6 +79,9 @@ tests_handlers_completion_LDADD = $(handlers_test_libs)
 tests_handlers_credit_SOURCES = tests/handlers/credit.c \
 	$(handlers_test_sources)
 tests_handlers_credit_LDADD = $(handlers_test_libs)
+tests_handlers_documents_SOURCES = tests/handlers/documents.c \
+	$(handlers_test_sources)
+tests_handlers_documents_LDADD = $(handlers_test_libs)
 tests_handlers_key_use_SOURCES = tests/handlers/key_use.c \
 	$(handlers_test_sources)
 tests_handlers_key_use_LDADD = $(handlers_test_libs)
