@@ -16,6 +16,8 @@ enum {
 	FIRST_SIZE = 4096,
 	RETRY_AFTER_SECONDS_MAX = 86400,
 	HEADER_VALUE_MAX = 128,
+	LENGTH_DIGITS_MAX = 15,
+	ENCODED = -2, /* in place of a length, whichever comes first */
 };
 
 void
@@ -23,6 +25,7 @@ answer_init(struct upstream_answer *answer)
 {
 	memset(answer, 0, sizeof(*answer));
 	answer->retry_after_ms = -1;
+	answer->length = -1;
 }
 
 void
@@ -95,6 +98,17 @@ read_date_ms(const char *text)
 	return wait_ms < max_ms ? wait_ms : max_ms;
 }
 
+/* Digits, or -1. */
+static int64_t
+read_length(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > LENGTH_DIGITS_MAX || text[digits])
+		return -1;
+	return strtoll(text, NULL, 10);
+}
+
 void
 answer_take_header(struct upstream_answer *answer, const char *line,
     size_t len)
@@ -107,6 +121,13 @@ answer_take_header(struct upstream_answer *answer, const char *line,
 	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0) {
 		answer->content_type[0] = '\0';
 		answer->retry_after_ms = -1;
+		answer->length = -1;
+	} else if (take_value(line, len, "content-length", value)) {
+		if (answer->length == -1)
+			answer->length = read_length(value);
+	} else if (take_value(line, len, "content-encoding", value)) {
+		if (strcasecmp(value, "identity") != 0)
+			answer->length = ENCODED;
 	} else if (take_value(line, len, "content-type", value)) {
 		memcpy(answer->content_type, value, sizeof(value));
 	} else if (take_value(line, len, "retry-after-ms", value)) {

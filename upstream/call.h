@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * A process's connections to providers, kept alive from call to call. One call
@@ -33,8 +34,6 @@ const char *upstream_rc_name(enum upstream_rc rc);
 
 struct upstream_answer;
 
-struct upstream_answer;
-
 /*
  * A POST. Everything belongs to the caller and must outlive the call. The
  * time-outs are above zero; the one that is over first decides the result.
@@ -47,6 +46,15 @@ struct upstream_request {
 	const char *accept;
 	const char *body;
 	size_t body_len;
+	/*
+	 * In place of body: gives at most size bytes of body_len from offset
+	 * on, one at least, or -1 when they cannot be had, which ends the call
+	 * with UPSTREAM_NO_MEMORY. What was given may be asked for again, when
+	 * a connection ends before it is used. NULL: there is a body.
+	 */
+	ssize_t (*read_body)(int64_t offset, char *data, size_t size,
+	    void *context);
+	void *body_context;
 	/* From the start to a verified connection; UPSTREAM_UNREACHABLE. */
 	int64_t connect_timeout_ms;
 	/* From the start to the whole head; interim (1xx) ones do not count. */
@@ -72,8 +80,8 @@ struct upstream_request {
 
 	/*
 	 * Told of the whole head of the answer, before any of its body, and of
-	 * no interim (1xx) one: http, content_type and retry_after_ms of
-	 * *answer are set. False ends the call with UPSTREAM_STOPPED. NULL:
+	 * no interim (1xx) one: http, content_type, length and retry_after_ms
+	 * of *answer are set. False ends the call with UPSTREAM_STOPPED. NULL:
 	 * nobody is told.
 	 */
 	bool (*on_head)(const struct upstream_answer *answer, void *context);
@@ -108,6 +116,8 @@ struct upstream_answer {
 	char *body;           /* terminated; NULL when nothing was gathered */
 	size_t body_len;
 	char content_type[128]; /* printable; "" when there was none */
+	int64_t length;         /* of the body as its head says; below 0
+	                         * when it does not, or it is encoded */
 	int64_t retry_after_ms; /* -1 when the provider named none; <= a day */
 	int64_t connect_us;     /* with name and TLS; 0 on a kept one */
 	int64_t first_byte_us;  /* to the whole head; 0: none arrived */

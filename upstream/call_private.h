@@ -31,6 +31,7 @@ struct call {
 	int64_t asked_us; /* stop() was asked */
 	int64_t watch_us; /* client_fd is not to be looked at before */
 	int64_t beat_us;  /* beat() is to be called */
+	int64_t given_bytes;       /* of the request's body, to libcurl */
 	curl_off_t received_bytes; /* of the body, before decoding */
 	size_t head_bytes;         /* of all heads, interim ones too */
 	size_t body_bytes;         /* after decoding */
@@ -57,6 +58,10 @@ int64_t call_heed_us(const struct call *call);
 
 /* Fills in what to wait for besides the transfer: how many, 0 or 1. */
 unsigned call_watch(const struct call *call, struct curl_waitfd *watched);
+
+/* give.c: what libcurl asks for a body that is read; the context is the call. */
+size_t call_give_body(char *data, size_t one, size_t size, void *context);
+int call_seek_body(void *context, curl_off_t offset, int origin);
 
 /* receive.c: what libcurl calls; the context is the call. */
 int call_note_connection(void *context, char *to, char *from, int to_port,

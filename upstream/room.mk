@@ -4,7 +4,7 @@ noinst_LIBRARIES += upstream/libfarebox-upstream.a
 upstream_libfarebox_upstream_a_SOURCES = \
 	upstream/answer.c upstream/answer_private.h \
 	upstream/call.c upstream/call.h upstream/call_private.h \
-	upstream/heed.c upstream/receive.c upstream/setup.c \
+	upstream/give.c upstream/heed.c upstream/receive.c upstream/setup.c \
 	upstream/sse.c upstream/sse.h \
 	upstream/stream_output.c upstream/stream_private.h \
 	upstream/stream_scan.c upstream/stream_scan.h \
@@ -33,6 +33,11 @@ check_PROGRAMS += tests/upstream/call
 tests_upstream_call_SOURCES = tests/upstream/call.c $(upstream_world)
 tests_upstream_call_LDADD = $(tests_unit_usage_scan_LDADD)
 TESTS += tests/upstream/call
+
+check_PROGRAMS += tests/upstream/give
+tests_upstream_give_SOURCES = tests/upstream/give.c $(upstream_world)
+tests_upstream_give_LDADD = $(tests_unit_usage_scan_LDADD)
+TESTS += tests/upstream/give
 
 check_PROGRAMS += tests/upstream/limits
 tests_upstream_limits_SOURCES = tests/upstream/limits.c $(upstream_world)

@@ -83,7 +83,18 @@ set_policy(CURL *easy, char *error)
 	       SET(UPLOAD_BUFFERSIZE, (long)BUFFER_BYTES) &&
 	       SET(POST, 1L) && SET(PREREQFUNCTION, call_note_connection) &&
 	       SET(HEADERFUNCTION, call_take_header) &&
+	       SET(READFUNCTION, call_give_body) &&
+	       SET(SEEKFUNCTION, call_seek_body) &&
 	       SET(WRITEFUNCTION, call_take_body);
+}
+
+/* The body; NULL has libcurl read it. */
+static const char *
+posted(const struct upstream_request *request)
+{
+	if (request->read_body)
+		return NULL;
+	return request->body_len ? request->body : "";
 }
 
 /*
@@ -108,8 +119,8 @@ set_request(struct call *call)
 		   request->sink ? "identity" : "gzip, deflate") &&
 	       SET(CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms + 1) &&
 	       SET(POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) &&
-	       SET(POSTFIELDS, request->body_len ? request->body : "") &&
-	       SET(PREREQDATA, call) && SET(HEADERDATA, call) &&
+	       SET(POSTFIELDS, posted(request)) && SET(READDATA, call) &&
+	       SET(SEEKDATA, call) && SET(PREREQDATA, call) && SET(HEADERDATA, call) &&
 	       SET(WRITEDATA, call);
 }
 
@@ -119,6 +130,8 @@ unset_request(CURL *easy)
 {
 	(void)SET(HTTPHEADER, NULL);
 	(void)SET(POSTFIELDS, NULL);
+	(void)SET(READDATA, NULL);
+	(void)SET(SEEKDATA, NULL);
 	(void)SET(PREREQDATA, NULL);
 	(void)SET(HEADERDATA, NULL);
 	(void)SET(WRITEDATA, NULL);

@@ -7,6 +7,7 @@ with a self-signed certificate for 127.0.0.1, which it makes and puts there.
 
 import argparse
 import gzip
+import hashlib
 import os
 import socketserver
 import ssl
@@ -47,7 +48,8 @@ class Handler(socketserver.StreamRequestHandler):
             name, _, value = line.partition(":")
             self.fields[name.lower()] = value.strip()
         if self.path != "/no-read":
-            self.rfile.read(int(self.fields.get("content-length", 0)))
+            self.body = self.rfile.read(
+                int(self.fields.get("content-length", 0)))
         return True
 
     def send(self, data):
@@ -76,6 +78,14 @@ class Handler(socketserver.StreamRequestHandler):
 
     def do_echo(self):
         self.whole(self.head.encode(), fields="Content-Type:  a/b \t\r\n")
+
+    def do_digest(self):
+        self.whole(hashlib.sha256(self.body).hexdigest().encode())
+
+    def do_digest_second(self):
+        if self.count == 2:
+            return False
+        return self.do_digest()
 
     def do_early_hints(self):
         self.send(b"HTTP/1.1 100 Continue\r\n\r\n"
