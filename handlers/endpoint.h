@@ -53,6 +53,8 @@ bool embedding_prepare(struct exchange *x);
 bool embedding_handle(struct exchange *x);
 bool image_prepare(struct exchange *x);
 bool image_handle(struct exchange *x);
+bool speech_prepare(struct exchange *x);
+bool speech_handle(struct exchange *x);
 bool models_handle(struct exchange *x);
 bool model_handle(struct exchange *x);
 bool balance_handle(struct exchange *x);

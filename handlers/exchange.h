@@ -144,6 +144,11 @@ struct exchange {
 	size_t n_headers;
 	bool began;              /* a streamed answer's head has gone out:
 	                          * http and content_type are settled */
+	bool bytes;              /* it is no stream of events but bytes, of
+	                          * which the last is kept back until the
+	                          * charge is recorded */
+	bool has_last_byte;
+	char last_byte;
 	char *usage_chunk;       /* ends such an answer, when the client asked
 	                          * for it; and the usage in it. Both freed at
 	                          * the end */

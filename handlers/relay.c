@@ -141,6 +141,7 @@ set_taker(struct upstream_request *request, const struct exchange *x,
 {
 	request->accept = "text/event-stream, application/json";
 	request->sink = taker->sink;
+	request->on_head = taker->on_head;
 	request->stop = taker->stop;
 	request->heartbeat_ms = taker->heartbeat_ms;
 	request->beat = taker->beat;
@@ -214,6 +215,8 @@ call(struct exchange *x, const struct relay_ask *ask,
 		.accept = "application/json",
 		.body = body->data,
 		.body_len = body->len,
+		.read_body = body->read,
+		.body_context = body->read_context,
 		.connect_timeout_ms = provider->connect_timeout_ms,
 		.first_byte_timeout_ms = provider->first_byte_timeout_ms,
 		.stall_timeout_ms = provider->stall_timeout_ms,
@@ -230,6 +233,8 @@ call(struct exchange *x, const struct relay_ask *ask,
 		return UPSTREAM_NO_MEMORY;
 	if (ask->taker)
 		set_taker(&request, x, ask->taker);
+	if (ask->accept)
+		request.accept = ask->accept;
 	rc = upstream_call(x->upstream, &request, answer);
 	x->upstream_us = answer->total_us;
 	x->upstream_http = answer->http;

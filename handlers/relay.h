@@ -8,6 +8,8 @@
 /* How an answer is taken while it arrives; see struct upstream_request. */
 struct relay_taker {
 	bool (*sink)(const char *data, size_t len, void *context);
+	/* Told of the head of the answer; false ends the call. NULL: nobody. */
+	bool (*on_head)(const struct upstream_answer *answer, void *context);
 	/* In place of what exchange_interrupt() says. */
 	bool (*stop)(void *context);
 	/* Asked when client->fd of the exchange says that there is a reason. */
@@ -22,6 +24,10 @@ struct relay_body {
 	const char *content_type;
 	const char *data;
 	size_t len;
+	/* In place of data: see struct upstream_request. */
+	ssize_t (*read)(int64_t offset, char *data, size_t size,
+	    void *context);
+	void *read_context;
 	char *owned; /* freed after the call; NULL: nothing is */
 };
 
@@ -33,6 +39,7 @@ enum { RELAY_EDITS_MAX = 16 };
  */
 struct relay_ask {
 	const char *path; /* "/chat/completions" */
+	const char *accept; /* NULL: JSON, and events where there is a taker */
 	/*
 	 * JSON: what the endpoint changes in x->body, at most RELAY_EDITS_MAX
 	 * members, each once. `model` is the relay's, and so are

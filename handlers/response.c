@@ -208,6 +208,37 @@ response_begin(struct exchange *x)
 	put_head(x);
 }
 
+void
+response_begin_bytes(struct exchange *x, const char *content_type,
+    int64_t length)
+{
+	char text[LINE_SIZE];
+
+	x->http = 200;
+	x->content_type = content_type;
+	x->began = true;
+	x->bytes = true;
+	if (length >= 0) {
+		snprintf(text, sizeof(text), "%" PRId64, length);
+		exchange_header(x, "Content-Length", text);
+	}
+	put_head(x);
+}
+
+bool
+response_bytes(struct exchange *x, const char *data, size_t len)
+{
+	struct client *client = x->client;
+
+	if (len == 0)
+		return true;
+	if (x->has_last_byte && !client->write(client, &x->last_byte, 1))
+		return false;
+	x->has_last_byte = true;
+	x->last_byte = data[len - 1];
+	return client->write(client, data, len - 1);
+}
+
 bool
 response_event(struct exchange *x, const char *data, size_t len)
 {
@@ -297,12 +328,21 @@ end_badly(struct exchange *x)
 	free(text);
 }
 
+static void
+end_bytes(struct exchange *x)
+{
+	if (x->err == ERR_NONE && x->has_last_byte)
+		x->client->write(x->client, &x->last_byte, 1);
+}
+
 void
 response_end(struct exchange *x)
 {
 	if (x->err == ERR_CLIENT_LEFT)
 		return;
-	if (x->err == ERR_NONE)
+	if (x->bytes)
+		end_bytes(x);
+	else if (x->err == ERR_NONE)
 		end_well(x);
 	else
 		end_badly(x);

@@ -19,6 +19,17 @@ void response_whole(struct exchange *x);
 void response_begin(struct exchange *x);
 
 /*
+ * Begins an answer of bytes, such as sound, with their type and length (below
+ * 0: not known). It has no place for an error: one that breaks off ends, and
+ * of a known length the client sees that something is missing. All but the
+ * last byte of what is written goes out; response_end() sends the last one of
+ * an answer that was settled, so that a whole answer acknowledges its charge.
+ */
+void response_begin_bytes(struct exchange *x, const char *content_type,
+    int64_t length);
+bool response_bytes(struct exchange *x, const char *data, size_t len);
+
+/*
  * Writes an event, whose data is one line, or a comment. These, and the flush,
  * return false when the client is gone.
  */

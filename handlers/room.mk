@@ -26,7 +26,8 @@ handlers_libfarebox_handlers_a_SOURCES = \
 	handlers/refusal.c handlers/refusal.h \
 	handlers/relay.c handlers/relay.h \
 	handlers/response.c handlers/response.h \
-	handlers/scope.c handlers/scope.h
+	handlers/scope.c handlers/scope.h \
+	handlers/speech.c
 
 # The life of a request with the real store, a provider and a client that are
 # fakes. The fake provider stands in for the calls of the upstream archive.
@@ -43,6 +44,7 @@ handlers_tests = \
 	tests/handlers/life \
 	tests/handlers/pages \
 	tests/handlers/retry \
+	tests/handlers/speech \
 	tests/handlers/store_fails
 handlers_test_sources = \
 	tests/handlers/fake_client.c tests/handlers/fake_client.h \
@@ -91,6 +93,9 @@ tests_handlers_pages_SOURCES = tests/handlers/pages.c $(handlers_test_sources)
 tests_handlers_pages_LDADD = $(handlers_test_libs)
 tests_handlers_retry_SOURCES = tests/handlers/retry.c $(handlers_test_sources)
 tests_handlers_retry_LDADD = $(handlers_test_libs)
+tests_handlers_speech_SOURCES = tests/handlers/speech.c \
+	$(handlers_stream_sources)
+tests_handlers_speech_LDADD = $(handlers_test_libs)
 tests_handlers_store_fails_SOURCES = tests/handlers/store_fails.c \
 	$(handlers_test_sources)
 tests_handlers_store_fails_LDADD = $(handlers_test_libs)

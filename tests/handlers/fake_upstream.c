@@ -16,11 +16,13 @@ fake_upstream_reset(const char *body)
 	free(fake_upstream.url);
 	free(fake_upstream.key);
 	free(fake_upstream.asked);
+	free(fake_upstream.asked_type);
 	fake_upstream = (struct fake_upstream){
 		.rc = UPSTREAM_OK,
 		.http = 200,
 		.body = body,
 		.retry_after_ms = -1,
+		.length = -1,
 	};
 }
 
@@ -29,6 +31,34 @@ keep(char **slot, const char *text)
 {
 	free(*slot);
 	*slot = text ? strdup(text) : NULL;
+}
+
+/* A body that is given is asked for in odd pieces, and twice. */
+static void
+keep_body(const struct upstream_request *request)
+{
+	size_t len = request->body_len, at = 0, odd = 1;
+	char *copy = malloc(len + 1);
+
+	if (!copy)
+		abort();
+	for (int time = 0; time < 2; time++)
+		for (at = 0; request->read_body && at < len;) {
+			size_t size = len - at < odd ? len - at : odd;
+			ssize_t got = request->read_body((int64_t)at,
+			    copy + at, size, request->body_context);
+
+			if (got <= 0)
+				abort();
+			at += (size_t)got;
+			odd = odd * 3 + 1;
+		}
+	if (!request->read_body)
+		memcpy(copy, request->body, len);
+	copy[len] = '\0';
+	free(fake_upstream.asked);
+	fake_upstream.asked = copy;
+	fake_upstream.asked_len = len;
 }
 
 /* Asks the caller what the real call asks while nothing arrives. */
@@ -91,14 +121,21 @@ upstream_call(struct upstream *upstream,
 	fake_upstream.calls++;
 	keep(&fake_upstream.url, request->url);
 	keep(&fake_upstream.key, request->key);
-	keep(&fake_upstream.asked, request->body);
+	keep(&fake_upstream.asked_type, request->content_type);
+	keep_body(request);
 	if (fake_upstream.during)
 		fake_upstream.during(fake_upstream.context);
 	memset(answer, 0, sizeof(*answer));
 	answer->http = fake_upstream.http;
 	answer->retry_after_ms = fake_upstream.retry_after_ms;
 	answer->total_us = 1000;
+	answer->length = fake_upstream.length;
+	snprintf(answer->content_type, sizeof(answer->content_type), "%s",
+	    fake_upstream.type ? fake_upstream.type : "");
 	snprintf(answer->detail, sizeof(answer->detail), "as told");
+	if (request->on_head && fake_upstream.http &&
+	    !request->on_head(answer, request->context))
+		return UPSTREAM_STOPPED;
 	if (request->sink && fake_upstream.steps)
 		return play(request);
 	if (request->sink && fake_upstream.http == 200 && fake_upstream.body &&

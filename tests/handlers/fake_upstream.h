@@ -16,6 +16,8 @@ struct fake_upstream {
 	enum upstream_rc rc;
 	int http;
 	const char *body;
+	const char *type;      /* the content type of its answer; NULL: none */
+	int64_t length;        /* as its head tells it */
 	int64_t retry_after_ms;
 	/* Where a call has a sink: what is handed to it; then rc. */
 	const struct fake_step *steps;
@@ -27,7 +29,9 @@ struct fake_upstream {
 	unsigned steps_taken; /* by the last call */
 	char *url;
 	char *key;
-	char *asked;
+	char *asked;           /* terminated, whatever is in it */
+	size_t asked_len;
+	char *asked_type;
 };
 
 extern struct fake_upstream fake_upstream;
