@@ -15,6 +15,7 @@ base_libfarebox_base_a_SOURCES = \
 	base/json.c base/json.h base/json_edit.c \
 	base/log.c base/log.h \
 	base/money.c base/money.h \
+	base/multipart.c base/multipart.h \
 	base/option.c base/option.def \
 	base/tokens.c base/tokens.h
 
@@ -24,6 +25,7 @@ base_unit_tests = \
 	tests/unit/conf_prices tests/unit/conf_problems tests/unit/digest \
 	tests/unit/error \
 	tests/unit/json tests/unit/json_edit tests/unit/log tests/unit/money \
+	tests/unit/multipart \
 	tests/unit/tokens
 base_unit_libs = base/libfarebox-base.a $(BASE_LIBS) $(CMOCKA_LIBS)
 
@@ -57,7 +59,9 @@ tests_unit_log_SOURCES = tests/unit/log.c
 tests_unit_log_LDADD = $(base_unit_libs)
 tests_unit_money_SOURCES = tests/unit/money.c
 tests_unit_money_LDADD = $(base_unit_libs)
+tests_unit_multipart_SOURCES = tests/unit/multipart.c
+tests_unit_multipart_LDADD = $(base_unit_libs)
 tests_unit_tokens_SOURCES = tests/unit/tokens.c
 tests_unit_tokens_LDADD = $(base_unit_libs)
 
-EXTRA_DIST += tests/fuzz/address.c
+EXTRA_DIST += tests/fuzz/address.c tests/fuzz/multipart.c

@@ -55,6 +55,11 @@ make_corpus() {
 	} >"$work/corpus/stream"
 	printf '%s\r\n' '1234: hi' '' 'event: x' 'id: 1' data:a 'data: b' '' \
 		>"$work/corpus/lines"
+	field='Content-Disposition: form-data; name='
+	printf '%s\r\n' "1234--xY" "${field}model" '' m "--xY" \
+		"${field}\"file\"; filename=\"a.mp3\"" 'X: y' '' 'ID3' \
+		'--xY--' >"$work/corpus/form"
+	printf '1234multipart/form-data; boundary="xY"' >"$work/corpus/type"
 	printf '1234data: {"error":{"message":"m","code":502}}\n\n' \
 		>"$work/corpus/error"
 }
