@@ -27,6 +27,7 @@ needs_array(const char *needs)
 	} names[] = {
 		{ "NEEDS_KEY", "key" },
 		{ "NEEDS_JSON", "json" },
+		{ "NEEDS_FORM", "form" },
 		{ "NEEDS_CREDIT", "credit" },
 	};
 	json_t *array = json_array();

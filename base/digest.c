@@ -2,6 +2,7 @@
 #include "base/digest.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -28,6 +29,43 @@ bool
 digest_sha256(const void *data, size_t len, unsigned char out[DIGEST_BYTES])
 {
 	return EVP_Digest(data, len, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+struct digest_run {
+	EVP_MD_CTX *context;
+	bool failed;
+};
+
+struct digest_run *
+digest_begin(void)
+{
+	struct digest_run *run = calloc(1, sizeof(*run));
+
+	if (!run)
+		return NULL;
+	run->context = EVP_MD_CTX_new();
+	run->failed = !run->context ||
+	    EVP_DigestInit_ex(run->context, EVP_sha256(), NULL) != 1;
+	return run;
+}
+
+void
+digest_add(struct digest_run *run, const void *data, size_t len)
+{
+	if (!run->failed)
+		run->failed = EVP_DigestUpdate(run->context, data, len) != 1;
+}
+
+bool
+digest_end(struct digest_run *run, unsigned char out[DIGEST_BYTES])
+{
+	bool done = run && !run->failed &&
+	    EVP_DigestFinal_ex(run->context, out, NULL) == 1;
+
+	if (run)
+		EVP_MD_CTX_free(run->context);
+	free(run);
+	return done;
 }
 
 bool

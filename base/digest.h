@@ -22,6 +22,15 @@ bool digest_hmac(const void *key, size_t key_len, const void *data,
 bool digest_sha256(const void *data, size_t len,
     unsigned char out[DIGEST_BYTES]);
 
+/*
+ * SHA-256 of what comes bit by bit. NULL without memory. The end frees it, and
+ * is due whatever happens; it returns false when anything failed.
+ */
+struct digest_run;
+struct digest_run *digest_begin(void);
+void digest_add(struct digest_run *run, const void *data, size_t len);
+bool digest_end(struct digest_run *run, unsigned char out[DIGEST_BYTES]);
+
 /* Takes as long whether or not, and wherever, they differ. */
 bool digest_equal(const void *a, const void *b, size_t len);
 

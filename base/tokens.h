@@ -33,8 +33,8 @@ int64_t tokens_chat_bound(const json_t *request, size_t body_bytes,
  */
 int64_t tokens_texts_bound(size_t body_bytes, int64_t n);
 
-/* What a chat request likely is: the same with a third of the bytes and a quarter of the
- * allowances. */
+/* What a chat request likely is: that with a third of the bytes and a quarter
+ * of the allowances. */
 int64_t tokens_chat_estimate(const json_t *request, size_t body_bytes,
     int64_t image_tokens);
 

@@ -12,6 +12,7 @@ fcgi_libfarebox_fcgi_a_SOURCES = \
 	fcgi/serve_answer.c \
 	fcgi/serve_body.c \
 	fcgi/serve_credit.c \
+	fcgi/serve_form.c \
 	fcgi/serve_key.c \
 	fcgi/serve_log.c \
 	fcgi/start.c fcgi/start.h \

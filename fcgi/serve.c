@@ -78,6 +78,8 @@ step_authenticate(struct exchange *x)
 static bool
 step_body(struct exchange *x)
 {
+	if (needs(x, NEEDS_FORM))
+		return serve_form(x);
 	return !needs(x, NEEDS_JSON) || serve_body(x);
 }
 

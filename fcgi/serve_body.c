@@ -35,21 +35,21 @@ check_type(struct exchange *x)
 	return exchange_fail(x, ERR_UNSUPPORTED_MEDIA_TYPE, NULL, NULL);
 }
 
-static bool
-too_large(struct exchange *x)
+bool
+serve_body_too_large(struct exchange *x, int64_t limit)
 {
 	return exchange_fail(x, ERR_REQUEST_TOO_LARGE, NULL,
 	    "The body is larger than %" PRId64 " bytes, the most that this "
 	    "gateway takes. Make it smaller; sending it again does not help.",
-	    x->conf->body_bytes_max);
+	    limit);
 }
 
 /*
  * CONTENT_LENGTH, or -1 when there is none: a chunked body, which ends where
  * it ends.
  */
-static bool
-announced_length(struct exchange *x, int64_t *length)
+bool
+serve_body_length(struct exchange *x, int64_t limit, int64_t *length)
 {
 	const char *text = exchange_variable(x, "CONTENT_LENGTH");
 
@@ -63,8 +63,8 @@ announced_length(struct exchange *x, int64_t *length)
 	for (; *text; text++) {
 		*length = *length * 10 + (*text - '0');
 		/* Seen before it can overflow: the limit is far below. */
-		if (*length > x->conf->body_bytes_max)
-			return too_large(x);
+		if (*length > limit)
+			return serve_body_too_large(x, limit);
 	}
 	return true;
 }
@@ -119,22 +119,28 @@ read_up_to(struct exchange *x, size_t most)
 }
 
 bool
+serve_body_cut(struct exchange *x, int64_t got, int64_t length)
+{
+	return exchange_fail(x, ERR_INVALID_REQUEST, NULL,
+	    "The body ended after %" PRId64 " of the %" PRId64 " bytes that "
+	    "Content-Length announced. Send it again.", got, length);
+}
+
+bool
 serve_body(struct exchange *x)
 {
 	size_t limit = (size_t)x->conf->body_bytes_max;
 	int64_t length;
 
-	if (!check_type(x) || !announced_length(x, &length))
+	if (!check_type(x) ||
+	    !serve_body_length(x, x->conf->body_bytes_max, &length))
 		return false;
 	/* One byte more than is allowed tells a body that is too long. */
 	if (!read_up_to(x, length >= 0 ? (size_t)length : limit + 1))
 		return false;
 	if (x->body_len > limit)
-		return too_large(x);
+		return serve_body_too_large(x, x->conf->body_bytes_max);
 	if (length >= 0 && x->body_len < (size_t)length)
-		return exchange_fail(x, ERR_INVALID_REQUEST, NULL,
-		    "The body ended after %zu of the %" PRId64 " bytes that "
-		    "Content-Length announced. Send it again.", x->body_len,
-		    length);
+		return serve_body_cut(x, (int64_t)x->body_len, length);
 	return true;
 }

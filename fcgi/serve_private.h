@@ -30,8 +30,15 @@ const char *step_name(enum step step);
 /* These return false with a failure noted. */
 bool serve_authenticate(struct exchange *x);
 bool serve_body(struct exchange *x);
+bool serve_form(struct exchange *x);
 bool serve_recall(struct exchange *x); /* or the answer, x->replayed */
 bool serve_hold(struct exchange *x);
+
+/* What serve_body() and serve_form() share: the length that is announced, or
+ * -1; what is said of more than limit bytes, and of fewer than announced. */
+bool serve_body_length(struct exchange *x, int64_t limit, int64_t *length);
+bool serve_body_too_large(struct exchange *x, int64_t limit);
+bool serve_body_cut(struct exchange *x, int64_t got, int64_t length);
 
 /* The answer to be kept with its settlement, out of the arena; NULL: none. */
 struct answer *serve_keep(struct exchange *x);

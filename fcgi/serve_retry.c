@@ -29,8 +29,11 @@ digest_kind(char kind, const void *data, size_t len,
 static bool
 digest_body(struct exchange *x)
 {
-	return digest_hmac(x->endpoint->path, strlen(x->endpoint->path),
-	    x->body, x->body_len, x->hold.body);
+	const void *body = x->form ? (const void *)x->form->digest : x->body;
+	size_t len = x->form ? sizeof(x->form->digest) : x->body_len;
+
+	return digest_hmac(x->endpoint->path, strlen(x->endpoint->path), body,
+	    len, x->hold.body);
 }
 
 /* The SDKs count their own retries in a header. */

@@ -41,8 +41,9 @@ struct chat_edits {
 
 /*
  * Fills in the output bound that is held, output_tokens where the client names
- * none, and for a stream the wish for its usage. Reads x->json, and does not need it afterwards. False with a failure
- * noted; chat_edits_clear() is due whatever the result.
+ * none, and for a stream the wish for its usage. Reads x->json, and does not
+ * need it afterwards. False with a failure noted; chat_edits_clear() is due
+ * whatever the result.
  */
 bool chat_edits_make(struct exchange *x, bool stream, int64_t output_tokens,
     struct chat_edits *edits);

@@ -11,6 +11,7 @@
 enum endpoint_needs {
 	NEEDS_KEY = 1,    /* authentication */
 	NEEDS_JSON = 2,   /* a JSON object as its body */
+	NEEDS_FORM = 8,   /* a form as its body: multipart/form-data */
 	NEEDS_CREDIT = 4, /* a hold; it is metered and leaves a usage record */
 };
 
@@ -55,6 +56,8 @@ bool image_prepare(struct exchange *x);
 bool image_handle(struct exchange *x);
 bool speech_prepare(struct exchange *x);
 bool speech_handle(struct exchange *x);
+bool transcription_prepare(struct exchange *x);
+bool transcription_handle(struct exchange *x);
 bool models_handle(struct exchange *x);
 bool model_handle(struct exchange *x);
 bool balance_handle(struct exchange *x);

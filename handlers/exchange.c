@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 bool
 exchange_fail(struct exchange *x, enum err err, const char *param,
@@ -115,6 +116,9 @@ exchange_clear(struct exchange *x)
 	free(x->usage_chunk);
 	free(x->usage_text);
 	json_decref(x->json);
+	if (x->form && x->form->fd >= 0)
+		close(x->form->fd);
+	x->form = NULL;
 	x->answer_owned = NULL;
 	x->answer = NULL;
 	x->body_owned = NULL;

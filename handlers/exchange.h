@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "db/key.h"
 #include "db/ledger.h"
+#include "handlers/form.h"
 #include "upstream/call.h"
 
 enum method {
@@ -97,6 +98,7 @@ struct exchange {
 	const char *body;    /* as it arrived; terminated */
 	size_t body_len;
 	char *body_owned;    /* freed at the end; body points into it */
+	struct form *form;   /* the body, where it is a form; NULL if not */
 	json_t *json;        /* the body; the exchange owns it. NULL once the
 	                      * handler needs it no more */
 

@@ -19,6 +19,7 @@ handlers_libfarebox_handlers_a_SOURCES = \
 	handlers/endpoint.c handlers/endpoint.h \
 	handlers/error_body.c handlers/error_body.h \
 	handlers/exchange.c handlers/exchange.h \
+	handlers/form.c handlers/form.h \
 	handlers/healthz.c \
 	handlers/image.c \
 	handlers/models.c \
@@ -27,7 +28,8 @@ handlers_libfarebox_handlers_a_SOURCES = \
 	handlers/relay.c handlers/relay.h \
 	handlers/response.c handlers/response.h \
 	handlers/scope.c handlers/scope.h \
-	handlers/speech.c
+	handlers/speech.c \
+	handlers/transcription.c
 
 # The life of a request with the real store, a provider and a client that are
 # fakes. The fake provider stands in for the calls of the upstream archive.
@@ -45,7 +47,8 @@ handlers_tests = \
 	tests/handlers/pages \
 	tests/handlers/retry \
 	tests/handlers/speech \
-	tests/handlers/store_fails
+	tests/handlers/store_fails \
+	tests/handlers/transcription
 handlers_test_sources = \
 	tests/handlers/fake_client.c tests/handlers/fake_client.h \
 	tests/handlers/fake_upstream.c tests/handlers/fake_upstream.h \
@@ -103,3 +106,6 @@ tests_handlers_store_fails_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=key_authenticate -Wl,--wrap=key_lists_model \
 	-Wl,--wrap=ledger_hold -Wl,--wrap=ledger_settle \
 	-Wl,--wrap=ledger_release -Wl,--wrap=usage_append
+tests_handlers_transcription_SOURCES = tests/handlers/transcription.c \
+	$(handlers_test_sources)
+tests_handlers_transcription_LDADD = $(handlers_test_libs)

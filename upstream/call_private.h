@@ -59,7 +59,7 @@ int64_t call_heed_us(const struct call *call);
 /* Fills in what to wait for besides the transfer: how many, 0 or 1. */
 unsigned call_watch(const struct call *call, struct curl_waitfd *watched);
 
-/* give.c: what libcurl asks for a body that is read; the context is the call. */
+/* give.c: how libcurl gets a body that is read; the context is the call. */
 size_t call_give_body(char *data, size_t one, size_t size, void *context);
 int call_seek_body(void *context, curl_off_t offset, int origin);
 

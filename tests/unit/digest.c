@@ -186,10 +186,28 @@ secrets_are_wiped(void **state)
 	assert_memory_equal(secret, "\0\0\0\0\0\0\0", sizeof(secret));
 }
 
+static void
+a_digest_is_made_bit_by_bit(void **state)
+{
+	static const char text[] = "What comes in pieces.";
+	unsigned char whole[DIGEST_BYTES], pieces[DIGEST_BYTES];
+	struct digest_run *run = digest_begin();
+
+	(void)state;
+	assert_non_null(run);
+	for (size_t i = 0; i < sizeof(text); i++)
+		digest_add(run, text + i, 1);
+	assert_true(digest_end(run, pieces));
+	assert_true(digest_sha256(text, sizeof(text), whole));
+	assert_memory_equal(whole, pieces, DIGEST_BYTES);
+	assert_false(digest_end(NULL, pieces));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_digest_is_made_bit_by_bit),
 		cmocka_unit_test(sha256_is_that_of_the_standard),
 		cmocka_unit_test(hmac_is_that_of_the_standard),
 		cmocka_unit_test(digests_are_compared),
