@@ -250,6 +250,18 @@ beat_at_us(const struct chat_stream *s)
 	    s->began_us + conf->stream_head_ms * 1000;
 }
 
+/* How long the next beat may wait; also one that is far off is looked for
+ * now and then, because it comes closer when the head is sent. */
+static int64_t
+until_beat_ms(const struct chat_stream *s, int64_t left_us)
+{
+	int64_t ms = (left_us + 999) / 1000;
+
+	if (!s->x->began && ms > s->x->conf->heartbeat_ms)
+		ms = s->x->conf->heartbeat_ms;
+	return ms > 0 ? ms : 1;
+}
+
 /*
  * Sends the head when the provider has been silent for long, and comments
  * after that.
@@ -272,7 +284,7 @@ beat(void *context)
 			return 0;
 		left_us = beat_at_us(s) - clock_mono_us();
 	}
-	return left_us > 0 ? (left_us + 999) / 1000 : 1;
+	return until_beat_ms(s, left_us);
 }
 
 static void
@@ -386,7 +398,8 @@ run(struct chat_stream *s)
 		.sink = take_piece,
 		.stop = must_stop,
 		.client_left = look_for_client,
-		.heartbeat_ms = s->x->conf->stream_head_ms,
+		.heartbeat_ms = until_beat_ms(s,
+		    s->x->conf->stream_head_ms * 1000),
 		.beat = beat,
 		.context = s,
 	};

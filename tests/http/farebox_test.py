@@ -27,7 +27,7 @@ BUILD = os.path.abspath(os.environ.get("top_builddir") or os.getcwd())
 CONTRIB = os.path.join(SOURCE, "contrib")
 FRONTS = ("lighttpd-spawn", "lighttpd-sockets", "apache")
 ANSWER_SECONDS = 60
-STOP_SECONDS = 20
+STOP_SECONDS = 60
 SOCKET_PATH_MAX = 100
 UPSTREAM_KEY = "sk-upstream-secret"
 NANO = 10 ** 9
@@ -73,11 +73,29 @@ def true(condition, what):
         raise AssertionError(what)
 
 
+reserved = []
+
+
 def free_port():
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is kept from everybody but who listens on it.
+
+    A socket that is bound and does not listen keeps the kernel from giving
+    the port to somebody else; with SO_REUSEADDR, which web servers set, it is
+    no hindrance to listening.
+    """
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", 0))
+    reserved.append(probe)
+    return probe.getsockname()[1]
+
+
+def program_of(pid):
+    """The file of a process's program, "" when it is gone."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe") if is_alive(pid) else ""
+    except OSError:
+        return ""
 
 
 def stop_process(process):
@@ -169,12 +187,13 @@ class Gateway:
     """Farebox behind a web server, with a store and a folder of its own."""
 
     def __init__(self, front, models, *, workers=4, light=1, settings=None,
-                 provider=None, server_extra=""):
+                 provider=None, providers=None, server_extra=""):
         self.front = front
         self.workers = workers
         self.light = light
         self.settings = settings or {}
         self.provider = provider or {}
+        self.providers = providers or {}
         self.server_extra = server_extra
         self.processes = []
         self.find_server()
@@ -223,22 +242,27 @@ class Gateway:
         return os.path.join(self.folder, name)
 
     def write_config(self, models):
-        """farebox.conf with two providers, one of which is not there."""
-        test = {"base_url": self.upstream.url, "key_file": self.path("key"),
-                **self.provider}
-        gone = {"base_url": "http://127.0.0.1:1/v1"}
+        """farebox.conf: the provider test, one that is not there, and more.
+
+        The others are the same upstream, asked with other patience.
+        """
+        here = {"base_url": self.upstream.url, "key_file": self.path("key")}
         sections = [("farebox", {"store": self.path("store"),
                                  **self.settings}),
-                    ("provider test", test), ("provider gone", gone)]
+                    ("provider test", {**here, **self.provider}),
+                    ("provider gone", {"base_url": "http://127.0.0.1:1/v1"})]
+        for name, options in self.providers.items():
+            sections.append((f"provider {name}", {**here, **options}))
         for name, options in models.items():
             sections.append((f"model {name}", {
                 "route": f"test {name}", "price_input": "0.14",
                 "price_output": "0.28", **options}))
-        with open(self.config, "w", encoding="utf-8") as out:
+        with open(self.config + ".new", "w", encoding="utf-8") as out:
             for title, options in sections:
                 out.write(f"[{title}]\n")
                 for name, value in options.items():
                     out.write(f"{name} = {value}\n")
+        os.replace(self.config + ".new", self.config)
 
     def server_user(self):
         """Apache's user and group when we are root, else None."""
@@ -356,7 +380,8 @@ class Gateway:
         """The pid of the process that owns the workers, or None."""
         if self.pool:
             return self.pool.pid
-        return next(iter(children(self.web.pid)), None)
+        return next((pid for pid in children(self.web.pid)
+                     if program_of(pid).endswith("/farebox.fcgi")), None)
 
     def pool_pids(self):
         """The supervisor and its workers."""

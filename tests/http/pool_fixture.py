@@ -1,5 +1,6 @@
 """pool_fixture.py: a store, a provider and a pool, in their own folder."""
 
+import http.client
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("top_builddir") or os.getcwd()
 PROGRAM = os.path.join(BUILD, "farebox.fcgi")
 COMMAND = os.path.join(BUILD, "farebox")
-PATIENCE = 30
+PATIENCE = 60
 
 CONFIG = """\
 [farebox]
@@ -43,14 +44,21 @@ price_output = 1
 
 
 def wait(what, condition, patience=PATIENCE):
-    """Looks until the condition is true, and returns what it is."""
+    """Looks until the condition is true, and returns what it is.
+
+    A connection that is refused or breaks off says: not yet.
+    """
     end = time.monotonic() + patience
     while True:
-        found = condition()
+        last = ""
+        try:
+            found = condition()
+        except (ConnectionError, http.client.HTTPException) as error:
+            found, last = None, f", at last {error!r}"
         if found:
             return found
         if time.monotonic() > end:
-            raise AssertionError(f"waited in vain for {what}")
+            raise AssertionError(f"waited in vain for {what}{last}")
         time.sleep(0.02)
 
 
@@ -95,14 +103,19 @@ class Pool:
                  lambda: len(self.workers()) == int(workers) + int(light))
         return self
 
-    def answers(self):
-        """True when it answers well."""
+    def asked(self):
+        """Its answer, or None when there is none yet."""
         if self.process.poll() is not None:
             raise AssertionError(f"it ended: {self.log()}")
         try:
-            return fcgi_client.get(self.path).status == 200
+            return fcgi_client.get(self.path)
         except (OSError, fcgi_client.Broken):
-            return False
+            return None
+
+    def answers(self):
+        """True when it answers well."""
+        answer = self.asked()
+        return answer is not None and answer.status == 200
 
     def workers(self):
         """The workers' pids."""
