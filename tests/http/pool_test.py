@@ -23,9 +23,9 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
-def in_flight(house, path, n=1):
+def in_flight(house, path, n=1, model="slow"):
     """n slow requests, each of which a worker has taken."""
-    requests = [chat(path, house.key, "slow") for _ in range(n)]
+    requests = [chat(path, house.key, model) for _ in range(n)]
     wait("the provider to be asked", lambda: waiting(house) >= n)
     return requests
 
@@ -188,13 +188,16 @@ def the_light_pool_answers_while_all_others_wait(house):
     pool = house.start("--workers", "2", "--light", "1", "--socket",
                        house.socket).ready()
     assert len(pool.workers()) == 3
-    requests = in_flight(house, pool.path, 2)
+    requests = in_flight(house, pool.path, 2, "silent")
     for _ in range(5):
         assert get(house.socket + "-light").status == 200
     assert waiting(house) == 2
+    pool.kill(signal.SIGTERM)
+    wait("the first stop", lambda: "stop, running" in pool.log())
+    pool.kill(signal.SIGTERM)
+    assert pool.end() == 1
     for request in requests:
-        assert request.answer().status == 200
-    assert pool.stop() == 0
+        request.close()
     assert not os.path.exists(house.socket + "-light")
 
 
@@ -207,20 +210,18 @@ def connections_without_a_request_do_no_harm(house):
         connection.sendall(rubbish)
         connection.close()
     silent = connect(pool.path)
-    started = time.monotonic()
     assert get(pool.path).status == 200
-    assert time.monotonic() - started < 10
     silent.close()
     assert pool.workers() == [worker]
 
 
 def a_kept_connection_does_not_hold_a_worker(house):
+    # One that did would be waited for longer than the client waits.
+    house.write("body_timeout_ms = 3600000")
     pool = house.start("--workers", "1", "--socket", house.socket).ready()
-    started = time.monotonic()
     kept = [Request(pool.path, flags=KEEP_CONN) for _ in range(4)]
     for request in kept:
         assert request.answer(close=False).status == 200
-    assert time.monotonic() - started < 4
     for request in kept:
         assert request.socket.recv(1) == b""
         request.close()
@@ -277,8 +278,7 @@ def without_a_store_nothing_runs_until_there_is_one(house):
     store = house.store + "-late"
     house.write(store=store)
     pool = house.start()
-    wait("a socket", lambda: os.path.exists(house.socket))
-    answer = get(pool.path)
+    answer = wait("an answer", pool.asked)
     assert answer.status == 503, answer.body
     assert answer.code() == "credit_check_failed", answer.body
     house.command("store", "init")

@@ -16,7 +16,7 @@ from farebox_test import (
     nano, true, wait)
 
 QUICKSTART = os.path.join(CONTRIB, "quickstart")
-START_SECONDS = 60
+START_SECONDS = 180
 COST = 5 * 500 + 22 * 1500  # of the demo's first answer
 HELLO = {"model": "demo", "messages": [{"role": "user", "content": "Hello"}]}
 
