@@ -12,7 +12,7 @@ ROOT = os.environ.get("top_srcdir") or os.path.normpath(
     os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 BUILD = os.environ.get("top_builddir") or os.getcwd()
 FAREBOX = os.environ.get("FAREBOX") or os.path.join(BUILD, "farebox")
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 
 OK, WRONG, USAGE, NOT_FOUND, CONFLICT, UNUSABLE = range(6)
 

@@ -17,6 +17,8 @@ def prepare(folder):
     sdk_fixture.install("the SDK of npm", [
         npm, "install", "--no-audit", "--no-fund", "--no-save", VERSION],
         folder)
+    sdk_fixture.install("the SDK of npm", [
+        node, "--input-type=module", "-e", 'import "openai"'], folder)
     # Node looks for packages beside the file that asks for them.
     calls = os.path.join(folder, "calls.mjs")
     shutil.copy(os.path.join(sdk_fixture.HERE, "calls.mjs"), calls)

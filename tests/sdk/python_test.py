@@ -17,6 +17,8 @@ def prepare(folder):
     sdk_fixture.install("the SDK of PyPI", [
         python, "-m", "pip", "install", "--quiet",
         "--disable-pip-version-check", VERSION], folder)
+    sdk_fixture.install("the SDK of PyPI", [python, "-c", "import openai"],
+                        folder)
     return [python, os.path.join(sdk_fixture.HERE, "calls.py")]
 
 

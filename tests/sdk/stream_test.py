@@ -18,6 +18,10 @@ def prepare(folder):
     sdk_fixture.install("the streaming clients of npm", [
         npm, "install", "--no-audit", "--no-fund", "--no-save",
         "--legacy-peer-deps", *VERSIONS], folder)
+    sdk_fixture.install("the streaming clients of npm", [
+        node, "--input-type=module", "-e", "".join(
+            f'import "{version.rpartition("@")[0]}";'
+            for version in VERSIONS if "/core" not in version)], folder)
     calls = os.path.join(folder, "streams.mjs")
     shutil.copy(os.path.join(sdk_fixture.HERE, "streams.mjs"), calls)
     return [node, calls]

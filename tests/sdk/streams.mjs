@@ -42,7 +42,7 @@ async function spent() {
 }
 
 async function waitFor(what, condition) {
-  const end = Date.now() + 10000;
+  const end = Date.now() + 60000;
   while (!(await condition())) {
     assert.ok(Date.now() < end, `waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));

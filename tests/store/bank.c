@@ -28,10 +28,10 @@ enum {
 	PAUSES_MAX = 65536,
 	ACCOUNTS = 3,
 	CGI_REQUESTS = 1,        /* a CGI process serves one */
-	HANG_MS = 30000,         /* no teller may go on without end */
+	HANG_MS = 60000,         /* no teller may go on without end */
 	PAUSE_MS = 20,           /* an operation that took longer was a pause */
 	KILL_EVERY_MS = 60,
-	END_MS = 60000,
+	END_MS = 120000,
 };
 
 enum mode { MODE_ALONE, MODE_SUPERVISED, MODE_CGI };
@@ -342,7 +342,7 @@ audit(struct manager *manager, bool hung)
 {
 	struct store *store = scratch_open(manager->board->dir);
 	struct ledger_totals totals;
-	int64_t end_us = clock_mono_us() + 5000000;
+	int64_t end_us = clock_mono_us() + 60000000;
 	uint32_t lost = count_lost(manager->board, store);
 	uint64_t wrong;
 

@@ -33,7 +33,7 @@ enum step {
 };
 
 enum { DEPOSIT_NANO = 100000, HOLD_NANO = 1000, COST_NANO = 700,
-	SWEEP_MS = 5000, NEVER = 99, EXIT_LIBRARY = 77 };
+	SWEEP_MS = 60000, NEVER = 99, EXIT_LIBRARY = 77 };
 
 /* Shared with the audit; not part of the store, and never fails. */
 struct board {

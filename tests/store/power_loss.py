@@ -34,7 +34,7 @@ IMAGES_BROKEN = 100 if LONG else 8
 IMAGES_KEPT = 2
 WORKERS = 4
 SECONDS = 8 if LONG else 2
-AUDIT_SECONDS_MAX = 120
+AUDIT_SECONDS_MAX = 240
 SECTOR = 512
 MEMORY_BYTES_MIN = 2 << 30
 BUILD = os.path.join(os.environ["top_builddir"], "tests", "store")
@@ -321,7 +321,7 @@ class Test:
         tap.ok(not any(codes), f"the workers end, {name}", [str(codes)])
         self.replay(store, journal, ready, images)
         tap.clean(self.faults, f"{self.images} images are sound, {name}")
-        tap.ok(self.acks > 100, f"{self.acks} things were acknowledged")
+        tap.ok(self.acks > 10, f"{self.acks} things were acknowledged")
         print(f"# {self.refused} were not yet a store")
         shutil.rmtree(os.path.join(self.top, name))
 

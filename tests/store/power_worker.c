@@ -29,8 +29,8 @@ enum {
 	ACCOUNTS = 3,
 	HOLD_NANO = 1000,
 	CUSTOMERS = 4,        /* of an audit, at once: as many as had worked */
-	CUSTOMERS_MS = 20000,
-	SWEEP_MS = 5000,      /* for the holds of the dead to be released */
+	CUSTOMERS_MS = 60000,
+	SWEEP_MS = 60000,      /* for the holds of the dead to be released */
 };
 
 static struct store *

@@ -21,7 +21,7 @@
 enum {
 	DISK_MB = 160,
 	GUARD_BYTES = 8 * 1024 * 1024,
-	WAIT_US = 10000000,
+	WAIT_US = 60000000,
 	FULL_TIMES = 200000, /* more than the disk has room for */
 	THEN_TIMES = 500,
 };

@@ -16,6 +16,7 @@ import sys
 import time
 
 SILENCE_SECONDS = 30
+NO_READ_SECONDS = 15
 FLOOD_BYTES = 64 << 20
 BLOCK = b"x" * 65536
 
@@ -159,7 +160,7 @@ class Handler(socketserver.StreamRequestHandler):
         return True
 
     def do_no_read(self):
-        time.sleep(3)
+        time.sleep(NO_READ_SECONDS)
         return False
 
 

@@ -22,7 +22,9 @@
 
 #include "base/clock.h"
 
-enum { LATE_MS = 1000, RELEASE_MS_MAX = 10000, LOOK_MS = 5 };
+/* How late a busy machine may be, and still before the providers' silence and
+ * the other time-outs end. */
+enum { LATE_MS = 12000, RELEASE_MS_MAX = 60000, LOOK_MS = 5 };
 
 static atomic_bool resolver_released;
 
