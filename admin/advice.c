@@ -15,7 +15,7 @@ static const struct {
 		[TROUBLE_KEY] = "lighttpd passes it on; look at what stands "
 		    "before it",
 		[TROUBLE_BUFFER] = "server.stream-response-body = 1",
-		[TROUBLE_BODY] = "server.max-request-size = 20480",
+		[TROUBLE_BODY] = "server.max-request-size = 28672",
 		[TROUBLE_SLASH] = "server.http-parseopts += "
 		    "( \"url-path-2f-reject\" => \"disable\" )",
 		[TROUBLE_PREFLIGHT] = "no url.access-deny, mod_auth or "
@@ -34,8 +34,8 @@ static const struct {
 		[TROUBLE_KEY] = "CGIPassAuth On, inside <Location \"/\">",
 		[TROUBLE_BUFFER] = "flushpackets=on, at the end of ProxyPass; "
 		    "and SetEnv no-gzip 1 where mod_deflate is on",
-		[TROUBLE_BODY] = "LimitRequestBody 20971520, and "
-		    "SecRequestBodyLimit 20971520 where mod_security is on",
+		[TROUBLE_BODY] = "LimitRequestBody 29360128, and "
+		    "SecRequestBodyLimit 29360128 where mod_security is on",
 		[TROUBLE_SLASH] = "AllowEncodedSlashes NoDecode, inside the "
 		    "<VirtualHost>",
 		[TROUBLE_PREFLIGHT] = "no <LimitExcept>, AllowMethods, Require "
@@ -53,7 +53,7 @@ static const struct {
 		    "farebox.fcgi; or FcgidPassHeader Authorization",
 		[TROUBLE_BUFFER] = "FcgidOutputBufferSize 0; and SetEnv "
 		    "no-gzip 1 where mod_deflate is on",
-		[TROUBLE_BODY] = "FcgidMaxRequestLen 20971520",
+		[TROUBLE_BODY] = "FcgidMaxRequestLen 29360128",
 		[TROUBLE_SLASH] = "AllowEncodedSlashes NoDecode, inside the "
 		    "<VirtualHost>",
 		[TROUBLE_PREFLIGHT] = "no <LimitExcept>, AllowMethods, Require "
@@ -71,7 +71,7 @@ static const struct {
 		[TROUBLE_KEY] = "SetEnvIfNoCase ^Authorization$ \"(.+)\" "
 		    "HTTP_AUTHORIZATION=$1, in .htaccess",
 		[TROUBLE_BUFFER] = "SetEnv no-gzip 1, in .htaccess",
-		[TROUBLE_BODY] = "LimitRequestBody 20971520, in .htaccess",
+		[TROUBLE_BODY] = "LimitRequestBody 29360128, in .htaccess",
 		[TROUBLE_SLASH] = "the host's AllowEncodedSlashes NoDecode; "
 		    "without it a client may send the slash as it is",
 		[TROUBLE_PREFLIGHT] = "no <LimitExcept>, Require or Rewrite "
@@ -88,7 +88,7 @@ static const struct {
 		[TROUBLE_KEY] = "fastcgi_param HTTP_AUTHORIZATION "
 		    "$http_authorization;",
 		[TROUBLE_BUFFER] = "fastcgi_buffering off; and gzip off;",
-		[TROUBLE_BODY] = "client_max_body_size 20m;",
+		[TROUBLE_BODY] = "client_max_body_size 28m;",
 		[TROUBLE_SLASH] = "fastcgi_param REQUEST_URI $request_uri;",
 		[TROUBLE_PREFLIGHT] = "no limit_except, auth_basic or return "
 		    "may apply to OPTIONS",

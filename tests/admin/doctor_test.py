@@ -37,12 +37,12 @@ BREAKS = {
     "apache-fcgid": ("apache/farebox-fcgid.conf", [
         ("CGIPassAuth On", ""),
         ("FcgidOutputBufferSize 0", ""),
-        ("FcgidMaxRequestLen 20971520", ""),
+        ("FcgidMaxRequestLen 29360128", ""),
         ("AllowEncodedSlashes NoDecode", ""),
         ("ErrorDocument", "#"),
     ]),
     "nginx": ("nginx/farebox-common.conf", [
-        ("client_max_body_size 20m;", ""),
+        ("client_max_body_size 28m;", ""),
         ("gzip off;", "fastcgi_ignore_headers X-Accel-Buffering;"),
         ("error_page", "#"),
         ("location / {", "location = /v1/doctor { return 404; }\n"
@@ -50,7 +50,7 @@ BREAKS = {
     ]),
     "lighttpd-sockets": ("lighttpd/farebox-common.conf", [
         ("server.stream-response-body = 1", ""),
-        ("server.max-request-size = 20480", "server.max-request-size = 100"),
+        ("server.max-request-size = 28672", "server.max-request-size = 100"),
         ("server.error-handler", "#"),
         ("server.errorfile-prefix", "#"),
     ]),
@@ -68,16 +68,16 @@ FOUND = {
         "errors": "ErrorDocument 400", "preflight": "LimitExcept"},
     "apache-fcgid": {
         "key": "CGIPassAuth On", "stream": "FcgidOutputBufferSize 0",
-        "body": "FcgidMaxRequestLen 20971520",
+        "body": "FcgidMaxRequestLen 29360128",
         "slash": "AllowEncodedSlashes NoDecode",
         "errors": "ErrorDocument 400"},
     "nginx": {
-        "body": "client_max_body_size 20m;",
+        "body": "client_max_body_size 28m;",
         "stream": "fastcgi_buffering off;", "errors": "error_page 400",
         "preflight": "limit_except", "routes": "fastcgi_pass"},
     "lighttpd-sockets": {
         "stream": "server.stream-response-body = 1",
-        "body": "server.max-request-size = 20480",
+        "body": "server.max-request-size = 28672",
         "errors": "server.error-handler"},
     "cgi": {
         "key": "SetEnvIfNoCase ^Authorization$",

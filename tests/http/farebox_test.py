@@ -261,7 +261,8 @@ class Gateway:
             for title, options in sections:
                 out.write(f"[{title}]\n")
                 for name, value in options.items():
-                    out.write(f"{name} = {value}\n")
+                    if value is not None:
+                        out.write(f"{name} = {value}\n")
         os.replace(self.config + ".new", self.config)
 
     def server_user(self):

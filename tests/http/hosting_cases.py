@@ -51,7 +51,7 @@ TRAITS = {
     "lighttpd-spawn": {
         "reload": "is cut", "slash": True, "odd": True, "page": None,
         "says": [("farebox-common.conf", "server.stream-response-body = 1"),
-                 ("farebox-common.conf", "server.max-request-size = 20480")]},
+                 ("farebox-common.conf", "server.max-request-size = 28672")]},
     # lighttpd tells its old process to end before that has noted what it is;
     # most of the time it comes too late to do harm.
     "lighttpd-sockets": {
@@ -71,7 +71,7 @@ TRAITS = {
         "page": ("farebox-common.conf",
                  r"error_page {0} /farebox-errors/{0}\.html"),
         "says": [("farebox-common.conf", "fastcgi_read_timeout 660s"),
-                 ("farebox-common.conf", "client_max_body_size 20m")]},
+                 ("farebox-common.conf", "client_max_body_size 28m")]},
     # A host whose virtual host we do not write: no %2F, and Apache's own
     # complaints about what is hardly HTTP.
     "cgi": {

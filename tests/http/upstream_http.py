@@ -5,6 +5,7 @@ need.  A request is read strictly; what is sent is up to the behaviour.
 """
 
 import asyncio
+import hashlib
 import json
 import re
 import socket
@@ -36,18 +37,24 @@ class Reader(asyncio.StreamReader):
         self.gone.set()
 
 
-def form_fields(data):
-    """The fields of a multipart body that are not files."""
-    found = re.findall(rb'(?i)content-disposition: form-data; name="?(\w+)"?'
-                       rb"\r\n(?:[^\r\n]+\r\n)*\r\n(.*?)\r\n--", data, re.S)
-    return {name.decode(): value.decode("utf-8", "replace")
-            for name, value in found}
+def form_fields(kind, data):
+    """The fields of a multipart body; of a file its size and digest."""
+    boundary = re.search(r'boundary="?([^";]+)', kind)
+    fields = {}
+    for part in data.split(b"--" + boundary[1].encode())[1:-1]:
+        head, _, value = part.partition(b"\r\n\r\n")
+        name = re.search(rb'[; ]name="?([^";\r\n]+)', head)
+        value = value.removesuffix(b"\r\n")
+        fields[name[1].decode()] = (
+            {"size": len(value), "sha256": hashlib.sha256(value).hexdigest()}
+            if b"filename" in head else value.decode("utf-8", "replace"))
+    return fields
 
 
 class Request:
     """One request as it arrived.
 
-    `body` is what the log shows: the parsed JSON, or the text.  `fields` is
+    `body` is what the log shows: the parsed JSON, the form, or the text.  `fields` is
     what the answer is made from: the JSON object, or the form.
     """
 
@@ -65,9 +72,9 @@ class Request:
     def take(self, data):
         """Read the body."""
         self.data = data
-        if "multipart/" in self.headers.get("content-type", "").lower():
-            self.body = data.decode("utf-8", "replace")
-            self.fields = form_fields(data)
+        kind = self.headers.get("content-type", "")
+        if "multipart/" in kind.lower():
+            self.body = self.fields = form_fields(kind, data)
             return
         try:
             self.body = json.loads(data)
