@@ -133,16 +133,34 @@ price_text(const struct option_row *row, const struct model *model)
 	return NULL;
 }
 
+/* What is not paid by the token, for people; "" where all is. */
+static json_t *
+other_text(const struct model *model)
+{
+	char each[MONEY_TEXT_SIZE], text[MONEY_TEXT_SIZE + 32] = "";
+
+	if (model->price_images.n > 0)
+		return images_text(&model->price_images);
+	if (model->price_characters.nano_per_million > 0)
+		snprintf(text, sizeof(text), "%s per 1M characters",
+		    price_format(model->price_characters, each));
+	else if (model->price_second.nano_per_million > 0)
+		snprintf(text, sizeof(text), "%s per second",
+		    price_format_each(model->price_second, each));
+	return json_of_text(text);
+}
+
 static json_t *
 model_object(const struct model *model)
 {
-	json_t *object = json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}",
+	json_t *object = json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
 	    "id", json_of_text(model->id),
 	    "provider", json_of_text(model->route.provider->name),
 	    "provider_model", json_of_text(model->route.model),
 	    "context", (json_int_t)model->context,
 	    "output_tokens_max", (json_int_t)model->output_tokens_max,
-	    "owned_by", json_of_text(model->owned_by));
+	    "owned_by", json_of_text(model->owned_by),
+	    "price_other", other_text(model));
 
 	for (size_t i = 0; object && i < n_option_rows; i++) {
 		const struct option_row *row = &option_rows[i];
@@ -163,6 +181,7 @@ model_list_run(struct session *s)
 		{ "kind", "KIND", COLUMN_TEXT },
 		{ "price_input", "INPUT", COLUMN_MONEY },
 		{ "price_output", "OUTPUT", COLUMN_MONEY },
+		{ "price_other", "OTHER", COLUMN_TEXT },
 		{ "context", "CONTEXT", COLUMN_NUMBER },
 		{ "output_tokens_max", "OUTPUT MAX", COLUMN_NUMBER },
 		{ "provider", "PROVIDER", COLUMN_TEXT },

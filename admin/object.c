@@ -1,6 +1,9 @@
 /* object.c: what records look like in JSON, and so in tables too. */
 #include "admin/object.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "admin/print.h"
 #include "base/clock.h"
 
@@ -106,13 +109,31 @@ usage_flags_array(unsigned flags)
 	return array;
 }
 
+/* What was counted that is no token, for people; "" for nothing. */
+static json_t *
+other_counts(const struct usage *usage)
+{
+	char text[64] = "";
+
+	if (usage->images > 0)
+		snprintf(text, sizeof(text), "%" PRId64 " images",
+		    usage->images);
+	else if (usage->characters > 0)
+		snprintf(text, sizeof(text), "%" PRId64 " characters",
+		    usage->characters);
+	else if (usage->audio_ms > 0)
+		snprintf(text, sizeof(text), "%" PRId64 ".%03d s",
+		    usage->audio_ms / 1000, (int)(usage->audio_ms % 1000));
+	return json_string(text);
+}
+
 json_t *
 usage_object(const struct usage *usage)
 {
 	char id[REQUEST_ID_TEXT_SIZE];
 
 	json_t *object = json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, "
-	    "s:I, s:I, s:o}",
+	    "s:I, s:I, s:o, s:o}",
 	    "request_id", request_id_format(&usage->id, id),
 	    "time", TIME(request_id_wall_ms(&usage->id)),
 	    "key", COUNT(usage->key),
@@ -123,7 +144,8 @@ usage_object(const struct usage *usage)
 	    "hold", MONEY(usage->hold),
 	    "latency_ms", COUNT(usage->latency_ms),
 	    "upstream_ms", COUNT(usage->upstream_ms),
-	    "flags", usage_flags_array(usage->flags));
+	    "flags", usage_flags_array(usage->flags),
+	    "other", other_counts(usage));
 
 	/* NULL is left NULL. */
 #define AMOUNT(name, doc) \

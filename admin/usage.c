@@ -79,6 +79,7 @@ usage_list_run(struct session *s)
 		{ "code", "CODE", COLUMN_TEXT },
 		{ "input_tokens", "IN", COLUMN_NUMBER },
 		{ "output_tokens", "OUT", COLUMN_NUMBER },
+		{ "other", "OTHER", COLUMN_TEXT },
 		{ "cost", "COST", COLUMN_MONEY },
 		{ "latency_ms", "MS", COLUMN_NUMBER },
 		{ "flags", "FLAGS", COLUMN_TEXT },

@@ -120,8 +120,8 @@ set_request(struct call *call)
 	       SET(CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms + 1) &&
 	       SET(POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len) &&
 	       SET(POSTFIELDS, posted(request)) && SET(READDATA, call) &&
-	       SET(SEEKDATA, call) && SET(PREREQDATA, call) && SET(HEADERDATA, call) &&
-	       SET(WRITEDATA, call);
+	       SET(SEEKDATA, call) && SET(PREREQDATA, call) &&
+	       SET(HEADERDATA, call) && SET(WRITEDATA, call);
 }
 
 /* Forgets what belongs to the caller of a call that is over. */

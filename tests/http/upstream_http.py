@@ -54,8 +54,8 @@ def form_fields(kind, data):
 class Request:
     """One request as it arrived.
 
-    `body` is what the log shows: the parsed JSON, the form, or the text.  `fields` is
-    what the answer is made from: the JSON object, or the form.
+    `body` is what the log shows: the parsed JSON, the form, or the text.
+    `fields` is what the answer is made from: the JSON object, or the form.
     """
 
     def __init__(self, method, target, version, headers):
