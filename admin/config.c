@@ -127,7 +127,12 @@ price_text(const struct option_row *row, const struct model *model)
 		return choice_word(row, *(const int *)field);
 	case OPTION_TEXT:
 	case OPTION_INT:
-	case OPTION_ROUTE:
+	case OPTION_KEYS:
+	case OPTION_SUPPLIER:
+	case OPTION_SET:
+	case OPTION_DROP:
+	case OPTION_COST:
+	case OPTION_ROUTES:
 		break;
 	}
 	return NULL;
@@ -155,8 +160,8 @@ model_object(const struct model *model)
 {
 	json_t *object = json_pack("{s:o, s:o, s:o, s:I, s:I, s:o, s:o}",
 	    "id", json_of_text(model->id),
-	    "provider", json_of_text(model->route.provider->name),
-	    "provider_model", json_of_text(model->route.model),
+	    "provider", json_of_text(model->route.list[0].provider->name),
+	    "provider_model", json_of_text(model->route.list[0].model),
 	    "context", (json_int_t)model->context,
 	    "output_tokens_max", (json_int_t)model->output_tokens_max,
 	    "owned_by", json_of_text(model->owned_by),

@@ -23,7 +23,7 @@ static const char blanks[] = " \t\r\n\v\f";
 struct conf_memory {
 	struct conf_memory *next;
 	size_t size_bytes;
-	char text[];
+	_Alignas(16) char text[];
 };
 
 /*
@@ -41,21 +41,29 @@ struct reader {
 	bool unheard;  /* libinih has a line and has not called yet */
 };
 
-char *
-conf_keep(struct conf_draft *draft, const char *text, size_t len)
+void *
+conf_alloc(struct conf_draft *draft, size_t bytes)
 {
-	struct conf_memory *piece = malloc(sizeof(*piece) + len + 1);
+	struct conf_memory *piece = calloc(1, sizeof(*piece) + bytes);
 
 	if (!piece) {
 		draft->no_memory = true;
 		return NULL;
 	}
 	piece->next = draft->conf->memory;
-	piece->size_bytes = len + 1;
-	memcpy(piece->text, text, len);
-	piece->text[len] = '\0';
+	piece->size_bytes = bytes;
 	draft->conf->memory = piece;
 	return piece->text;
+}
+
+char *
+conf_keep(struct conf_draft *draft, const char *text, size_t len)
+{
+	char *kept = conf_alloc(draft, len + 1);
+
+	if (kept)
+		memcpy(kept, text, len);
+	return kept;
 }
 
 void
@@ -71,6 +79,7 @@ conf_free(struct conf *conf)
 		free(piece);
 	}
 	free(conf->providers);
+	free(conf->routes);
 	free(conf->models);
 	free(conf->plans);
 	free(conf);
@@ -147,7 +156,7 @@ refuse_section(struct reader *reader, char *word)
 		conf_nearest_offer(&nearest, option_section_name(i));
 	conf_complain(reader->draft, reader->line,
 	    "unknown section [%s]; expected [farebox], [provider NAME], "
-	    "[model ID] or [plan NAME]%s", word,
+	    "[route NAME], [model ID] or [plan NAME]%s", word,
 	    conf_nearest_hint(&nearest, hint));
 }
 
@@ -313,14 +322,35 @@ refuse_option(struct reader *reader, enum option_section section,
 	    conf_nearest_hint(&nearest, hint));
 }
 
-static void
-take_value(struct reader *reader, struct conf_setting *setting,
-    const char *name, const char *value)
+static bool
+may_be_repeated(const struct option_row *row)
 {
-	if (setting->line) {
+	return row->kind == OPTION_KEYS || row->kind == OPTION_SET ||
+	       row->kind == OPTION_DROP || row->kind == OPTION_ROUTES;
+}
+
+/* Where the next value of an option goes; NULL without memory. */
+static struct conf_setting *
+one_more(struct reader *reader, struct conf_setting *setting)
+{
+	while (setting->more)
+		setting = setting->more;
+	setting->more = conf_alloc(reader->draft, sizeof(*setting));
+	return setting->more;
+}
+
+static void
+take_value(struct reader *reader, const struct option_row *row,
+    struct conf_setting *setting, const char *value)
+{
+	if (setting->line && may_be_repeated(row)) {
+		setting = one_more(reader, setting);
+		if (!setting)
+			return;
+	} else if (setting->line) {
 		conf_complain(reader->draft, reader->line,
 		    "option '%s' is given twice; expected it once (it was "
-		    "given at line %d)", name, setting->line);
+		    "given at line %d)", row->name, setting->line);
 		return;
 	}
 	setting->line = reader->line;
@@ -349,7 +379,8 @@ take_option(void *user, const char *section, const char *name,
 	for (size_t i = 0; i < n_option_rows; i++)
 		if (option_rows[i].section == part->section &&
 		    strcmp(option_rows[i].name, name) == 0) {
-			take_value(reader, &part->settings[i], name, value);
+			take_value(reader, &option_rows[i],
+			    &part->settings[i], value);
 			return 1;
 		}
 	refuse_option(reader, part->section, name);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/money.h"
 
 /* The order is that of the words in option.def. */
@@ -29,10 +30,37 @@ enum stream_options { STREAM_OPTIONS_YES, STREAM_OPTIONS_NO };
 
 struct provider;
 
-/* One way to a model: a provider, and what that provider calls the model. */
-struct route {
-	const struct provider *provider;
-	const char *model;
+/* Texts of an option that may be given several times, with their lines. */
+struct conf_texts {
+	const struct conf_text {
+		const char *text;
+		int line;
+	} *list;
+	size_t n;
+};
+
+/* Changes to the body of a request. */
+struct conf_edits {
+	const struct json_edit *list;
+	size_t n;
+};
+
+/* What the operator pays, where that is told. */
+struct conf_cost {
+	bool known;
+	struct price price;
+};
+
+/* At least one; in the order of the file. */
+struct conf_routes {
+	const struct route *list;
+	size_t n;
+};
+
+enum {
+	PROVIDER_KEYS_MAX = 16,
+	MODEL_ROUTES_MAX = 16,
+	ROUTE_EDITS_MAX = 32, /* set_fields, or drop_fields */
 };
 
 enum { IMAGE_PRICES_MAX = 24 };
@@ -55,14 +83,36 @@ struct image_prices {
 #define OPTION_C_PRICE struct price
 #define OPTION_C_PRICE_EACH struct price
 #define OPTION_C_IMAGES struct image_prices
-#define OPTION_C_ROUTE struct route
+#define OPTION_C_KEYS struct conf_texts
+#define OPTION_C_SUPPLIER const struct provider *
+#define OPTION_C_SET struct conf_edits
+#define OPTION_C_DROP struct conf_edits
+#define OPTION_C_COST struct conf_cost
+#define OPTION_C_ROUTES struct conf_routes
 
-/* One [provider NAME]. `key` is the secret that key_file or key_env holds. */
+/*
+ * One [provider NAME]. `keys` are the secrets that key_file or key_env lead
+ * to; none when the provider needs none.
+ */
 struct provider {
 	const char *name;
 	int line;
-	const char *key; /* NULL when the provider needs none */
+	const char *keys[PROVIDER_KEYS_MAX];
+	size_t n_keys;
 #define OPTION_PROVIDER(kind, name, value, min, max, unit, doc) \
+	OPTION_C_##kind name;
+#include "base/option.def"
+};
+
+/*
+ * One way to a model: a `route =` of it, or a [route NAME] that such a line
+ * takes over. In a model, no number is 0: a time-out that is not given is the
+ * provider's.
+ */
+struct route {
+	const char *name; /* of the section; else the provider's */
+	int line;
+#define OPTION_ROUTE(kind, name, value, min, max, unit, doc) \
 	OPTION_C_##kind name;
 #include "base/option.def"
 };
@@ -92,6 +142,8 @@ struct conf {
 #include "base/option.def"
 	struct provider *providers;
 	size_t n_providers;
+	struct route *routes; /* the [route NAME] sections */
+	size_t n_routes;
 	struct model *models;
 	size_t n_models;
 	struct plan *plans; /* one of them is "default" */
@@ -107,12 +159,18 @@ enum option_kind {
 	OPTION_PRICE,
 	OPTION_PRICE_EACH,
 	OPTION_IMAGES,
-	OPTION_ROUTE,
+	OPTION_KEYS,
+	OPTION_SUPPLIER,
+	OPTION_SET,
+	OPTION_DROP,
+	OPTION_COST,
+	OPTION_ROUTES,
 };
 
 enum option_section {
 	OPTION_SECTION_FAREBOX,
 	OPTION_SECTION_PROVIDER,
+	OPTION_SECTION_ROUTE,
 	OPTION_SECTION_MODEL,
 	OPTION_SECTION_PLAN,
 	OPTION_SECTION__COUNT
@@ -133,7 +191,7 @@ struct option_row {
 extern const struct option_row option_rows[];
 extern const size_t n_option_rows;
 
-/* "farebox", "provider", "model", "plan" */
+/* "farebox", "provider", "route", "model", "plan" */
 const char *option_section_name(enum option_section section);
 
 /* Everything that is wrong with a file, a line each. */

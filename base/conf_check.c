@@ -221,6 +221,7 @@ static const struct {
 	{ OPTION_SECTION_PROVIDER, "key_file", check_path },
 	{ OPTION_SECTION_PROVIDER, "key_env", check_variable },
 	{ OPTION_SECTION_PROVIDER, "ca_file", check_readable },
+	{ OPTION_SECTION_ROUTE, "model", check_word },
 	{ OPTION_SECTION_MODEL, "id", check_word },
 	{ OPTION_SECTION_MODEL, "image_size", check_word },
 	{ OPTION_SECTION_MODEL, "image_quality", check_word },
@@ -313,17 +314,27 @@ read_key_variable(struct conf_draft *draft, int line, const char *name)
 }
 
 void
-conf_read_key(struct conf_draft *draft, struct provider *provider,
-    int file_line, int env_line)
+conf_read_keys(struct conf_draft *draft, struct provider *provider)
 {
-	if (file_line && env_line)
-		conf_complain(draft, file_line > env_line ? file_line :
-		    env_line, "both key_file and key_env are given; expected "
-		    "one of them");
-	else if (provider->key_file)
-		provider->key = read_key_file(draft, file_line,
-		    provider->key_file);
-	else if (provider->key_env)
-		provider->key = read_key_variable(draft, env_line,
-		    provider->key_env);
+	bool files = provider->key_file.n > 0;
+	const struct conf_texts *texts = files ? &provider->key_file :
+	    &provider->key_env;
+	int line = provider->key_env.n ? provider->key_env.list[0].line : 0;
+
+	if (files && line) {
+		if (provider->key_file.list[0].line > line)
+			line = provider->key_file.list[0].line;
+		conf_complain(draft, line, "both key_file and key_env are "
+		    "given; expected one of them");
+		return;
+	}
+	for (size_t i = 0; i < texts->n; i++) {
+		const struct conf_text *from = &texts->list[i];
+		const char *key = files ?
+		    read_key_file(draft, from->line, from->text) :
+		    read_key_variable(draft, from->line, from->text);
+
+		if (key)
+			provider->keys[provider->n_keys++] = key;
+	}
 }

@@ -5,12 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char blanks[] = " \t";
-
-/* Sets a field from a setting's value; notes a problem when it cannot. */
-typedef void set_field(struct conf_draft *draft, const struct option_row *row,
-    const struct conf_setting *setting, void *field);
-
 static void
 set_text(struct conf_draft *draft, const struct option_row *row,
     const struct conf_setting *setting, void *field)
@@ -87,59 +81,61 @@ set_price_each(struct conf_draft *draft, const struct option_row *row,
 }
 
 static void
-find_route_provider(struct conf_draft *draft, int line, const char *name,
-    struct route *route)
-{
-	struct conf_nearest nearest = { .word = name };
-	char hint[CONF_MODEL_LEN_MAX];
-
-	route->provider = conf_provider(draft->conf, name);
-	if (route->provider)
-		return;
-	for (size_t i = 0; i < draft->conf->n_providers; i++)
-		conf_nearest_offer(&nearest, draft->conf->providers[i].name);
-	conf_complain(draft, line,
-	    "route names provider '%s', which does not exist; expected a "
-	    "[provider %s]%s", name, name, conf_nearest_hint(&nearest, hint));
-}
-
-/* "provider" or "provider model"; without a model, fill_model() knows it. */
-static void
-set_route(struct conf_draft *draft, const struct option_row *row,
+set_cost(struct conf_draft *draft, const struct option_row *row,
     const struct conf_setting *setting, void *field)
 {
-	struct route *route = field;
-	const char *text = setting->value;
-	size_t name_len = strcspn(text, blanks);
-	const char *model = text + name_len + strspn(text + name_len, blanks);
-	const char *name = conf_keep(draft, text, name_len);
+	struct conf_cost *cost = field;
 
-	if (!name)
-		return;
-	if (!*name || strpbrk(model, blanks)) {
-		conf_complain(draft, setting->line,
-		    "%s has %s; expected %s", row->name,
-		    *name ? "more than two words" : "no value", row->unit);
-		return;
-	}
-	if (*model && !conf_is_word(model, CONF_MODEL_LEN_MAX))
-		conf_complain(draft, setting->line,
-		    "%s has a bad model ID; expected 1 to %d visible ASCII "
-		    "characters", row->name, CONF_MODEL_LEN_MAX);
-	else if (*model)
-		route->model = model;
-	find_route_provider(draft, setting->line, name, route);
+	set_price(draft, row, setting, &cost->price);
+	cost->known = true;
 }
 
-static set_field *const set_kind[] = {
+/* One more of the texts that name a key. */
+static void
+set_keys(struct conf_draft *draft, const struct option_row *row,
+    const struct conf_setting *setting, void *field)
+{
+	struct conf_texts *texts = field;
+	const char *text = conf_check_text(draft, row, setting);
+	struct conf_text *grown;
+
+	if (!text)
+		return;
+	if (texts->n == PROVIDER_KEYS_MAX) {
+		conf_complain(draft, setting->line,
+		    "%s is given too often; expected at most %d keys",
+		    row->name, PROVIDER_KEYS_MAX);
+		return;
+	}
+	grown = conf_alloc(draft, (texts->n + 1) * sizeof(*grown));
+	if (!grown)
+		return;
+	if (texts->n > 0)
+		memcpy(grown, texts->list, texts->n * sizeof(*grown));
+	grown[texts->n++] = (struct conf_text){ text, setting->line };
+	texts->list = grown;
+}
+
+static conf_set_field *const set_kind[] = {
 	[OPTION_TEXT] = set_text,
 	[OPTION_INT] = set_int,
 	[OPTION_CHOICE] = set_choice,
 	[OPTION_PRICE] = set_price,
 	[OPTION_PRICE_EACH] = set_price_each,
 	[OPTION_IMAGES] = conf_read_images,
-	[OPTION_ROUTE] = set_route,
+	[OPTION_KEYS] = set_keys,
+	[OPTION_SUPPLIER] = conf_set_supplier,
+	[OPTION_SET] = conf_set_fields,
+	[OPTION_DROP] = conf_drop_fields,
+	[OPTION_COST] = set_cost,
+	[OPTION_ROUTES] = conf_set_routes,
 };
+
+conf_set_field *
+conf_setter(const struct option_row *row)
+{
+	return set_kind[row->kind];
+}
 
 /* True when a value has no trace of another configuration language. */
 static bool
@@ -163,28 +159,38 @@ is_plain(struct conf_draft *draft, const struct option_row *row,
 	return true;
 }
 
+/* One value of an option, where it is given; else its default. */
+static void
+fill_field(struct conf_draft *draft, const struct conf_part *part,
+    const struct option_row *row, const struct conf_setting *given,
+    void *field)
+{
+	struct conf_setting setting = *given;
+
+	if (setting.line && !is_plain(draft, row, &setting))
+		return;
+	if (!setting.line)
+		setting.value = row->value;
+	if (setting.value && strcmp(setting.value, "!") == 0 && !setting.line)
+		conf_complain(draft, part->line,
+		    "[%s %s] lacks '%s'; expected '%s = %s'",
+		    option_section_name(part->section), part->title,
+		    row->name, row->name, row->unit);
+	else if (setting.value)
+		set_kind[row->kind](draft, row, &setting, field);
+}
+
 static void
 fill_fields(struct conf_draft *draft, const struct conf_part *part,
     void *fields)
 {
 	for (size_t i = 0; i < n_option_rows; i++) {
 		const struct option_row *row = &option_rows[i];
-		struct conf_setting setting = part->settings[i];
+		const struct conf_setting *given = &part->settings[i];
 
-		if (row->section != part->section)
-			continue;
-		if (setting.line && !is_plain(draft, row, &setting))
-			continue;
-		if (!setting.line)
-			setting.value = row->value;
-		if (setting.value && strcmp(setting.value, "!") == 0 &&
-		    !setting.line)
-			conf_complain(draft, part->line,
-			    "[%s %s] lacks '%s'; expected '%s = %s'",
-			    option_section_name(part->section), part->title,
-			    row->name, row->name, row->unit);
-		else if (setting.value)
-			set_kind[row->kind](draft, row, &setting,
+		for (; row->section == part->section && given;
+		    given = given->more)
+			fill_field(draft, part, row, given,
 			    (char *)fields + row->offset);
 	}
 }
@@ -200,14 +206,14 @@ conf_setting_of(const struct conf_part *part, const char *name)
 	return &part->settings[i];
 }
 
-static bool
-is_name(const char *name, size_t len_max)
+bool
+conf_is_name(const char *text, size_t len_max)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-	size_t len = strlen(name);
+	size_t len = strlen(text);
 
-	return len <= len_max && strspn(name, letters) == len;
+	return len <= len_max && strspn(text, letters) == len;
 }
 
 static void
@@ -218,14 +224,23 @@ fill_provider(struct conf_draft *draft, const struct conf_part *part)
 
 	provider->name = part->title;
 	provider->line = part->line;
-	if (!is_name(part->title, CONF_NAME_LEN_MAX))
+	if (!conf_is_name(part->title, CONF_NAME_LEN_MAX))
 		conf_complain(draft, part->line,
 		    "the provider's name is not one; expected 1 to %d letters, "
 		    "digits, '.', '_' or '-'", CONF_NAME_LEN_MAX);
 	fill_fields(draft, part, provider);
-	conf_read_key(draft, provider,
-	    conf_setting_of(part, "key_file")->line,
-	    conf_setting_of(part, "key_env")->line);
+	conf_read_keys(draft, provider);
+}
+
+static void
+fill_route(struct conf_draft *draft, const struct conf_part *part)
+{
+	struct route *route = &draft->conf->routes[draft->conf->n_routes++];
+
+	route->name = part->title;
+	route->line = part->line;
+	fill_fields(draft, part, route);
+	conf_check_route(draft, route);
 }
 
 static void
@@ -260,8 +275,7 @@ fill_model(struct conf_draft *draft, const struct conf_part *part)
 		model->id = model->name;
 	conf_check_prices(draft, part, model);
 	check_model_id(draft, model, id_line ? id_line : part->line);
-	if (!model->route.model)
-		model->route.model = model->id;
+	conf_finish_routes(draft, model);
 	draft->conf->n_models++;
 }
 
@@ -272,7 +286,7 @@ fill_plan(struct conf_draft *draft, const struct conf_part *part)
 
 	plan->name = part->title;
 	plan->line = part->line;
-	if (!is_name(part->title, CONF_PLAN_LEN_MAX))
+	if (!conf_is_name(part->title, CONF_PLAN_LEN_MAX))
 		conf_complain(draft, part->line,
 		    "the plan's name is not one; expected 1 to %d letters, "
 		    "digits, '.', '_' or '-'", CONF_PLAN_LEN_MAX);
@@ -298,11 +312,12 @@ count_parts(const struct conf_draft *draft, enum option_section section)
 void
 conf_fill(struct conf_draft *draft)
 {
-	/* Providers before models, so that a route finds a later provider. */
+	/* Providers first, so that a route finds a later provider. */
 	static void (*const fill[OPTION_SECTION__COUNT])(struct conf_draft *,
 	    const struct conf_part *) = {
 		[OPTION_SECTION_FAREBOX] = fill_farebox,
 		[OPTION_SECTION_PROVIDER] = fill_provider,
+		[OPTION_SECTION_ROUTE] = fill_route,
 		[OPTION_SECTION_MODEL] = fill_model,
 		[OPTION_SECTION_PLAN] = fill_plan,
 	};
@@ -311,11 +326,14 @@ conf_fill(struct conf_draft *draft)
 	/* One more than there are, so that calloc() never gets a 0. */
 	conf->providers = calloc(count_parts(draft, OPTION_SECTION_PROVIDER) +
 	    1, sizeof(*conf->providers));
+	conf->routes = calloc(count_parts(draft, OPTION_SECTION_ROUTE) + 1,
+	    sizeof(*conf->routes));
 	conf->models = calloc(count_parts(draft, OPTION_SECTION_MODEL) + 1,
 	    sizeof(*conf->models));
 	conf->plans = calloc(count_parts(draft, OPTION_SECTION_PLAN) + 1,
 	    sizeof(*conf->plans));
-	if (!conf->providers || !conf->models || !conf->plans) {
+	if (!conf->providers || !conf->routes || !conf->models ||
+	    !conf->plans) {
 		draft->no_memory = true;
 		return;
 	}

@@ -11,6 +11,7 @@ enum {
 	CONF_ROWS = 0
 #define OPTION_FAREBOX(kind, name, value, min, max, unit, doc) + 1
 #define OPTION_PROVIDER(kind, name, value, min, max, unit, doc) + 1
+#define OPTION_ROUTE(kind, name, value, min, max, unit, doc) + 1
 #define OPTION_MODEL(kind, name, value, min, max, unit, doc) + 1
 #define OPTION_PLAN(kind, name, value, min, max, unit, doc) + 1
 #include "base/option.def"
@@ -28,6 +29,7 @@ enum {
 struct conf_setting {
 	const char *value;
 	int line;
+	struct conf_setting *more; /* of an option that is given again */
 };
 
 /* One section of a file, not interpreted yet. */
@@ -74,6 +76,9 @@ void conf_report(struct conf_draft *draft, struct conf_problems *problems);
  */
 char *conf_keep(struct conf_draft *draft, const char *text, size_t len);
 
+/* Zeroed memory that lives as long, or NULL likewise. */
+void *conf_alloc(struct conf_draft *draft, size_t bytes);
+
 /* The offered word that is most like another, where one is. */
 struct conf_nearest {
 	const char *word;
@@ -97,12 +102,34 @@ void conf_fill(struct conf_draft *draft);
 const char *conf_check_text(struct conf_draft *draft,
     const struct option_row *row, const struct conf_setting *setting);
 
+/* Reads the keys that a provider's key_file or key_env lead to. */
+void conf_read_keys(struct conf_draft *draft, struct provider *provider);
+
 /*
- * Reads the key that a provider's key_file or key_env holds, given at those
- * lines (0: not given); provider->key stays NULL when there is neither.
+ * Sets a field from a setting's value; notes a problem when it cannot. Of an
+ * option that is given several times, called for each; the field grows.
  */
-void conf_read_key(struct conf_draft *draft, struct provider *provider,
-    int file_line, int env_line);
+typedef void conf_set_field(struct conf_draft *draft,
+    const struct option_row *row, const struct conf_setting *setting,
+    void *field);
+
+/* conf_fill.c: that of a row's kind. */
+conf_set_field *conf_setter(const struct option_row *row);
+
+/* conf_route.c: those about routes. */
+conf_set_field conf_set_supplier, conf_set_routes;
+
+/* conf_fields.c: those that change a request. */
+conf_set_field conf_set_fields, conf_drop_fields;
+
+/* Finishes the routes of a model, whose ID is known. */
+void conf_finish_routes(struct conf_draft *draft, struct model *model);
+
+/* Checks a [route NAME] against the others and the providers. */
+void conf_check_route(struct conf_draft *draft, const struct route *route);
+
+/* Up to len_max letters, digits, '.', '_' or '-'. */
+bool conf_is_name(const char *text, size_t len_max);
 
 /* What a part says about an option of its section. */
 const struct conf_setting *conf_setting_of(const struct conf_part *part,

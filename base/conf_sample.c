@@ -8,6 +8,7 @@ enum { COLUMNS = 76 };
 static const char *const titles[OPTION_SECTION__COUNT] = {
 	[OPTION_SECTION_FAREBOX] = "[farebox]",
 	[OPTION_SECTION_PROVIDER] = "[provider example]",
+	[OPTION_SECTION_ROUTE] = ";[route example-route]",
 	[OPTION_SECTION_MODEL] = "[model example-model]",
 	[OPTION_SECTION_PLAN] = "[plan default]",
 };
@@ -17,6 +18,8 @@ static const char *const abouts[OPTION_SECTION__COUNT] = {
 	[OPTION_SECTION_PROVIDER] = ("One section for each provider; give it a "
 	    "name of your own, for the routes below. It takes key_file or "
 	    "key_env, or neither when the provider wants no key."),
+	[OPTION_SECTION_ROUTE] = ("A section for each route that is more than "
+	    "a line in a model's section."),
 	[OPTION_SECTION_MODEL] = ("One section for each model, with the ID "
 	    "that clients ask for."),
 	[OPTION_SECTION_PLAN] = ("One section for each plan: the limits of the "
@@ -57,6 +60,8 @@ write_option(FILE *out, const struct option_row *row)
 		fprintf(out, "# %s\n", row->unit);
 	if (!row->value)
 		fprintf(out, ";%s =\n", row->name);
+	else if (row->kind == OPTION_SUPPLIER)
+		fprintf(out, ";%s = example\n", row->name);
 	else if (strcmp(row->value, "!") == 0)
 		fprintf(out, "%s =\n", row->name);
 	else

@@ -12,6 +12,9 @@ const struct option_row option_rows[] = {
 #define OPTION_PROVIDER(kind, name, value, min, max, unit, doc) \
 	{ OPTION_SECTION_PROVIDER, OPTION_##kind, #name, value, min, max, \
 		unit, doc, offsetof(struct provider, name) },
+#define OPTION_ROUTE(kind, name, value, min, max, unit, doc) \
+	{ OPTION_SECTION_ROUTE, OPTION_##kind, #name, value, min, max, \
+		unit, doc, offsetof(struct route, name) },
 #define OPTION_MODEL(kind, name, value, min, max, unit, doc) \
 	{ OPTION_SECTION_MODEL, OPTION_##kind, #name, value, min, max, \
 		unit, doc, offsetof(struct model, name) },
@@ -29,6 +32,7 @@ _Static_assert(sizeof(option_rows) / sizeof(option_rows[0]) == CONF_ROWS,
 static const char *const section_names[OPTION_SECTION__COUNT] = {
 	[OPTION_SECTION_FAREBOX] = "farebox",
 	[OPTION_SECTION_PROVIDER] = "provider",
+	[OPTION_SECTION_ROUTE] = "route",
 	[OPTION_SECTION_MODEL] = "model",
 	[OPTION_SECTION_PLAN] = "plan",
 };

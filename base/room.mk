@@ -7,8 +7,9 @@ base_libfarebox_base_a_SOURCES = \
 	base/arena.c base/arena.h \
 	base/clock.c base/clock.h \
 	base/conf.c base/conf.h base/conf_private.h \
-	base/conf_check.c base/conf_fill.c base/conf_images.c \
-	base/conf_prices.c base/conf_report.c base/conf_sample.c \
+	base/conf_check.c base/conf_fields.c base/conf_fill.c \
+	base/conf_images.c base/conf_prices.c base/conf_report.c \
+	base/conf_route.c base/conf_sample.c \
 	base/digest.c base/digest.h \
 	base/endpoint.def \
 	base/error.c base/error.def base/error.h \
@@ -22,8 +23,8 @@ base_libfarebox_base_a_SOURCES = \
 base_unit_tests = \
 	tests/unit/address \
 	tests/unit/arena tests/unit/clock tests/unit/conf \
-	tests/unit/conf_prices tests/unit/conf_problems tests/unit/digest \
-	tests/unit/error \
+	tests/unit/conf_prices tests/unit/conf_problems \
+	tests/unit/conf_routes tests/unit/digest tests/unit/error \
 	tests/unit/json tests/unit/json_edit tests/unit/log tests/unit/money \
 	tests/unit/multipart \
 	tests/unit/tokens
@@ -47,6 +48,9 @@ tests_unit_conf_prices_LDADD = $(base_unit_libs)
 tests_unit_conf_problems_SOURCES = tests/unit/conf_problems.c \
 	tests/unit/conf_file.c tests/unit/conf_file.h
 tests_unit_conf_problems_LDADD = $(base_unit_libs)
+tests_unit_conf_routes_SOURCES = tests/unit/conf_routes.c \
+	tests/unit/conf_file.c tests/unit/conf_file.h
+tests_unit_conf_routes_LDADD = $(base_unit_libs)
 tests_unit_digest_SOURCES = tests/unit/digest.c
 tests_unit_digest_LDADD = $(base_unit_libs)
 tests_unit_error_SOURCES = tests/unit/error.c

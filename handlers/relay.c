@@ -209,7 +209,7 @@ call(struct exchange *x, const struct relay_ask *ask,
 {
 	const struct provider *provider = x->route->provider;
 	struct upstream_request request = {
-		.key = provider->key,
+		.key = provider->n_keys ? provider->keys[0] : NULL,
 		.ca_file = provider->ca_file,
 		.content_type = body->content_type,
 		.accept = "application/json",
@@ -266,7 +266,7 @@ attempt(struct exchange *x, const struct relay_ask *ask)
 bool
 relay(struct exchange *x, const struct relay_ask *ask)
 {
-	x->route = &x->model->route;
+	x->route = &x->model->route.list[0];
 	return attempt(x, ask);
 }
 

@@ -93,8 +93,10 @@ a_model_may_stand_before_its_provider(void **state)
 	assert_int_equal(conf->n_providers, 1);
 	assert_non_null(model);
 	assert_string_equal(model->id, "deepseek/chat");
-	assert_ptr_equal(model->route.provider, conf_provider(conf, "p"));
-	assert_string_equal(model->route.model, "deepseek-chat");
+	assert_int_equal(model->route.n, 1);
+	assert_ptr_equal(model->route.list[0].provider,
+	    conf_provider(conf, "p"));
+	assert_string_equal(model->route.list[0].model, "deepseek-chat");
 	assert_int_equal(model->price_input.nano_per_million, 270000000);
 	assert_int_equal(model->price_output.nano_per_million, 1100000000);
 	assert_int_equal(model->image_tokens, 0);
@@ -104,7 +106,7 @@ a_model_may_stand_before_its_provider(void **state)
 	assert_int_equal(model->line, 1);
 	model = conf_model(conf, "bcd", 1);
 	assert_non_null(model);
-	assert_string_equal(model->route.model, "b");
+	assert_string_equal(model->route.list[0].model, "b");
 	assert_int_equal(model->line, 6);
 	conf_free(conf);
 }
@@ -139,7 +141,7 @@ an_id_stands_in_for_the_title(void **state)
 	conf = load(text);
 	assert_ptr_equal(conf_model(conf, id, 127), &conf->models[0]);
 	assert_string_equal(conf->models[0].name, "short");
-	assert_string_equal(conf->models[0].route.model, id);
+	assert_string_equal(conf->models[0].route.list[0].model, id);
 	assert_ptr_equal(conf_model(conf, "other]", 6), &conf->models[1]);
 	assert_null(conf_model(conf, "short", 5));
 	conf_free(conf);
@@ -203,11 +205,11 @@ relative_paths_are_beside_the_file(void **state)
 	conf = load("[farebox]\nstore = state\n" PROVIDER
 	    "key_file = upstream.key\nca_file = ./ca.pem\n");
 	assert_string_equal(conf->store, conf_file_path("state"));
-	assert_string_equal(conf->providers[0].key_file,
+	assert_string_equal(conf->providers[0].key_file.list[0].text,
 	    conf_file_path("upstream.key"));
 	assert_string_equal(conf->providers[0].ca_file,
 	    conf_file_path("./ca.pem"));
-	assert_string_equal(conf->providers[0].key, "sk-test-1");
+	assert_string_equal(conf->providers[0].keys[0], "sk-test-1");
 	conf_free(conf);
 }
 
@@ -238,9 +240,9 @@ keys_come_from_the_environment(void **state)
 	conf = load(PROVIDER "key_env = FAREBOX_TEST_KEY\n"
 	    "[provider none]\nbase_url = http://h\n");
 	unsetenv("FAREBOX_TEST_KEY");
-	assert_string_equal(conf->providers[0].key, "sk-test-2");
-	assert_null(conf->providers[1].key);
-	assert_null(conf->providers[1].key_file);
+	assert_string_equal(conf->providers[0].keys[0], "sk-test-2");
+	assert_int_equal(conf->providers[1].n_keys, 0);
+	assert_int_equal(conf->providers[1].key_file.n, 0);
 	conf_free(conf);
 }
 
@@ -302,7 +304,7 @@ the_sample_can_be_loaded(void **state)
 		assert_int_equal(conf->n_models, 1);
 		assert_int_equal(conf->n_providers, 1);
 		assert_string_equal(conf->models[0].id, "example-model");
-		assert_string_equal(conf->models[0].route.model,
+		assert_string_equal(conf->models[0].route.list[0].model,
 		    "upstream-model");
 		assert_int_equal(conf->requests_per_worker, 1000);
 		for (size_t i = 0; i < n_option_rows; i++)

@@ -106,6 +106,7 @@ bad_lines_are_named(void **state)
 		{ "[farebox]\n= x\n", 2, "unknown option ''" },
 		{ "[farebox]\nBrand = x\n", 2, "did you mean 'brand'?" },
 		{ "[farebox]\nroute = x\n", 2, "expected it in [model ...]" },
+		{ "[farebox]\nweight = 1\n", 2, "expected it in [route ...]" },
 		{ "[farebox]\nbrand = x\n\nbrand = y\n", 4,
 		    "given twice; expected it once (it was given at line 2)" },
 		{ "[farebox]\nbrand = \"x\"\n", 2, "without quotation marks" },
