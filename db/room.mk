@@ -9,6 +9,7 @@ db_libfarebox_db_a_SOURCES = \
 	db/export.c db/export.h \
 	db/files.c db/files.h \
 	db/gate.c db/gate.h db/gate_private.h \
+	db/health.c db/health.h db/health_private.h db/health_aside.c \
 	db/hold.c \
 	db/import.c db/import_apply.c db/import_private.h \
 	db/key.c db/key.h db/key_list.c \
@@ -26,6 +27,7 @@ db_libfarebox_db_a_SOURCES = \
 	db/shared.c db/shared.h \
 	db/space.c db/space.h \
 	db/store.c db/store.h db/store_private.h \
+	db/tally.c db/tally.h \
 	db/transact.c \
 	db/usage.c db/usage.h \
 	db/workdir.c db/workdir.h
@@ -35,7 +37,7 @@ db_test_libs = db/libfarebox-db.a base/libfarebox-base.a $(DB_ALL_LIBS) \
 scratch_sources = tests/store/scratch.c tests/store/scratch.h
 
 store_tests = tests/store/answer tests/store/backup \
-	tests/store/backup_fire tests/store/key \
+	tests/store/backup_fire tests/store/health tests/store/key \
 	tests/store/export tests/store/key_care \
 	tests/store/ledger tests/store/pepper tests/store/place \
 	tests/store/shared \
@@ -54,6 +56,8 @@ tests_store_backup_LDADD = $(db_test_libs)
 tests_store_backup_fire_SOURCES = tests/store/backup_fire.c \
 	$(scratch_sources)
 tests_store_backup_fire_LDADD = $(db_test_libs)
+tests_store_health_SOURCES = tests/store/health.c
+tests_store_health_LDADD = $(db_test_libs)
 tests_store_export_SOURCES = tests/store/export.c $(scratch_sources)
 tests_store_export_LDADD = $(db_test_libs)
 tests_store_place_SOURCES = tests/store/place.c $(scratch_sources)

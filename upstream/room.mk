@@ -4,6 +4,7 @@ noinst_LIBRARIES += upstream/libfarebox-upstream.a
 upstream_libfarebox_upstream_a_SOURCES = \
 	upstream/answer.c upstream/answer_private.h \
 	upstream/call.c upstream/call.h upstream/call_private.h \
+	upstream/choice.c upstream/choice.h \
 	upstream/give.c upstream/heed.c upstream/receive.c upstream/setup.c \
 	upstream/sse.c upstream/sse.h \
 	upstream/stream_output.c upstream/stream_private.h \
@@ -15,6 +16,11 @@ tests_unit_usage_scan_SOURCES = tests/unit/usage_scan.c
 tests_unit_usage_scan_LDADD = upstream/libfarebox-upstream.a \
 	base/libfarebox-base.a $(UPSTREAM_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 TESTS += tests/unit/usage_scan
+
+check_PROGRAMS += tests/unit/choice
+tests_unit_choice_SOURCES = tests/unit/choice.c
+tests_unit_choice_LDADD = $(tests_unit_usage_scan_LDADD)
+TESTS += tests/unit/choice
 
 check_PROGRAMS += tests/unit/sse
 tests_unit_sse_SOURCES = tests/unit/sse.c
