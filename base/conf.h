@@ -60,7 +60,7 @@ struct conf_routes {
 enum {
 	PROVIDER_KEYS_MAX = 16,
 	MODEL_ROUTES_MAX = 16,
-	ROUTE_EDITS_MAX = 32, /* set_fields, or drop_fields */
+	ROUTE_EDITS_MAX = 20, /* set_fields, or drop_fields */
 };
 
 enum { IMAGE_PRICES_MAX = 24 };

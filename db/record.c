@@ -235,10 +235,13 @@ usage_encode(const struct usage *usage, unsigned char out[USAGE_BYTES_MAX])
 {
 	size_t code_len = strnlen(usage->code, USAGE_CODE_SIZE - 1);
 	size_t model_len = strnlen(usage->model, USAGE_MODEL_SIZE - 1);
+	size_t attempts_len = strnlen(usage->attempts,
+	    USAGE_ATTEMPTS_SIZE - 1);
 	struct usage_record record = {
 		.version = RECORD_VERSION,
 		.code_len = (uint8_t)code_len,
 		.model_len = (uint8_t)model_len,
+		.attempts_len = (uint8_t)attempts_len,
 		.http = (uint16_t)usage->http,
 		.flags = (uint16_t)usage->flags,
 		.key = usage->key,
@@ -251,11 +254,20 @@ usage_encode(const struct usage *usage, unsigned char out[USAGE_BYTES_MAX])
 		.hold = usage->hold.nano,
 	};
 	unsigned char *text = out + sizeof(record);
+	int64_t paid = usage->upstream_cost.nano;
 
 	memcpy(out, &record, sizeof(record));
 	memcpy(text, usage->code, code_len);
-	memcpy(text + code_len, usage->model, model_len);
-	return sizeof(record) + code_len + model_len;
+	text += code_len;
+	memcpy(text, usage->model, model_len);
+	text += model_len;
+	memcpy(text, usage->attempts, attempts_len);
+	text += attempts_len;
+	if (usage->has_upstream_cost) {
+		memcpy(text, &paid, sizeof(paid));
+		text += sizeof(paid);
+	}
+	return (size_t)(text - out);
 }
 
 bool
@@ -264,14 +276,19 @@ usage_decode(const struct usage_key *key, const void *data, size_t len,
 {
 	struct usage_record record;
 	const char *text = (const char *)data + sizeof(record);
+	size_t text_len, paid_len;
 
 	if (len < sizeof(record))
 		return false;
 	memcpy(&record, data, sizeof(record));
+	text_len = (size_t)record.code_len + record.model_len +
+	    record.attempts_len;
+	paid_len = len - sizeof(record) - text_len;
 	if (record.version != RECORD_VERSION ||
 	    record.code_len >= USAGE_CODE_SIZE ||
 	    record.model_len >= USAGE_MODEL_SIZE ||
-	    len != sizeof(record) + record.code_len + record.model_len)
+	    len < sizeof(record) + text_len ||
+	    (paid_len != 0 && paid_len != sizeof(int64_t)))
 		return false;
 	*usage = (struct usage){
 		.id = key->id,
@@ -288,6 +305,14 @@ usage_decode(const struct usage_key *key, const void *data, size_t len,
 		.flags = record.flags,
 	};
 	memcpy(usage->code, text, record.code_len);
-	memcpy(usage->model, text + record.code_len, record.model_len);
+	text += record.code_len;
+	memcpy(usage->model, text, record.model_len);
+	text += record.model_len;
+	memcpy(usage->attempts, text, record.attempts_len);
+	if (paid_len > 0) {
+		usage->has_upstream_cost = true;
+		memcpy(&usage->upstream_cost.nano, text + record.attempts_len,
+		    paid_len);
+	}
 	return true;
 }

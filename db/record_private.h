@@ -81,7 +81,7 @@ struct entry_record {
 };
 
 struct usage_record {
-	uint8_t version, code_len, model_len, unused;
+	uint8_t version, code_len, model_len, attempts_len;
 	uint16_t http, flags;
 	uint32_t key;
 	uint32_t latency_ms, upstream_ms;
@@ -89,7 +89,8 @@ struct usage_record {
 #define AMOUNT(name, doc) int64_t name;
 #include "base/amount.def"
 #undef AMOUNT
-	/* the code's and then the model's bytes follow */
+	/* The bytes of code, model and attempts follow, and then, where it is
+	 * known, the operator's cost: 8 bytes. */
 };
 
 /* A request with a name: running, or answered. */
@@ -182,7 +183,8 @@ bool key_decode(const struct key_record *record, struct key *key);
 enum {
 	ENTRY_BYTES_MAX = sizeof(struct entry_record) + LEDGER_NOTE_SIZE,
 	USAGE_BYTES_MAX = sizeof(struct usage_record) + USAGE_CODE_SIZE +
-	                  USAGE_MODEL_SIZE,
+	                  USAGE_MODEL_SIZE + USAGE_ATTEMPTS_SIZE +
+	                  sizeof(int64_t),
 };
 
 size_t entry_encode(const struct entry *entry,

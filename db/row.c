@@ -27,6 +27,7 @@ static const struct {
 	[EXPORT_USAGE] = { "usage", "usage", {
 		"account", "request_id", "key", "http", "code", "model",
 		"cost", "hold", "latency_ms", "upstream_ms", "flags",
+		"attempts", "upstream_cost",
 #define AMOUNT(name, doc) #name,
 #include "base/amount.def"
 #undef AMOUNT
@@ -210,7 +211,7 @@ json_t *
 row_of_usage(const struct usage *usage)
 {
 	json_t *row = json_pack("{s:s, s:I, s:o, s:I, s:i, s:o, s:o, s:o, "
-	    "s:o, s:I, s:I, s:i}",
+	    "s:o, s:I, s:I, s:i, s:o, s:o}",
 	    "record", kinds[EXPORT_USAGE].record,
 	    "account", (json_int_t)usage->account,
 	    "request_id", id_text(&usage->id),
@@ -222,7 +223,10 @@ row_of_usage(const struct usage *usage)
 	    "hold", sum(usage->hold),
 	    "latency_ms", (json_int_t)usage->latency_ms,
 	    "upstream_ms", (json_int_t)usage->upstream_ms,
-	    "flags", (int)usage->flags);
+	    "flags", (int)usage->flags,
+	    "attempts", row_text(usage->attempts),
+	    "upstream_cost", usage->has_upstream_cost ?
+	    sum(usage->upstream_cost) : json_null());
 
 	if (row && add_amounts(row, usage))
 		return row;

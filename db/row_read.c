@@ -310,6 +310,14 @@ row_read_usage(const json_t *row, struct usage *usage)
 	read_id(&reader, "request_id", &usage->id);
 	read_text(&reader, "code", usage->code, sizeof(usage->code));
 	read_text(&reader, "model", usage->model, sizeof(usage->model));
+	/* An export of an older version has neither. */
+	if (json_object_get(row, "attempts"))
+		read_text(&reader, "attempts", usage->attempts,
+		    sizeof(usage->attempts));
+	usage->has_upstream_cost = json_is_string(json_object_get(row,
+	    "upstream_cost"));
+	if (usage->has_upstream_cost)
+		usage->upstream_cost = read_sum(&reader, "upstream_cost");
 	return reader.fault;
 }
 

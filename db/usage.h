@@ -12,6 +12,7 @@
 enum {
 	USAGE_MODEL_SIZE = 128,
 	USAGE_CODE_SIZE = 40,
+	USAGE_ATTEMPTS_SIZE = 192,
 };
 
 enum usage_flag {
@@ -42,6 +43,14 @@ struct usage {
 	int64_t latency_ms;
 	int64_t upstream_ms;
 	unsigned flags;         /* of enum usage_flag */
+	/*
+	 * The calls that were made for it, in their order, each as
+	 * "route:outcome:ms" with commas between them: "ok", a status, or what
+	 * else became of it. "...": there were more.
+	 */
+	char attempts[USAGE_ATTEMPTS_SIZE];
+	bool has_upstream_cost; /* the route tells what the operator paid: */
+	money upstream_cost;    /* of what was charged to the client */
 };
 
 /* Appends the record of a request that held nothing. */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "fcgi/serve_private.h"
 #include "handlers/endpoint.h"
+#include "handlers/ways.h"
 
 enum { WHY_SIZE = 256 };
 
@@ -110,7 +111,8 @@ step_prepare(struct exchange *x)
 static bool
 step_hold(struct exchange *x)
 {
-	return !needs(x, NEEDS_CREDIT) || serve_hold(x);
+	/* Nothing is held for what no provider can be asked. */
+	return !needs(x, NEEDS_CREDIT) || (ways_check(x) && serve_hold(x));
 }
 
 static bool
@@ -179,6 +181,27 @@ live(struct exchange *x, struct step_times *times)
 	}
 }
 
+/* Whose failure it was; 4xx answers and the client's leaving are nobody's. */
+static bool
+is_ours(const struct exchange *x)
+{
+	return x->err == ERR_GATEWAY_ERROR || x->err == ERR_GATEWAY_BUSY ||
+	       x->err == ERR_CREDIT_CHECK_FAILED;
+}
+
+/* For GET /status. What was refused before a provider was due says nothing. */
+static void
+count(struct exchange *x)
+{
+	int http = x->err == ERR_NONE ? 200 : err_row(x->err)->http;
+	bool asked = x->route && !x->replayed;
+
+	if (!x->model || (!asked && http < 500))
+		return;
+	tally_count(x->tally, x->model->id, http < 500);
+	tally_count(x->tally, NULL, !is_ours(x));
+}
+
 enum serve_end
 serve(const struct serve_tools *tools, struct client *client)
 {
@@ -186,6 +209,8 @@ serve(const struct serve_tools *tools, struct client *client)
 		.arena = tools->arena,
 		.conf = tools->conf,
 		.store = tools->store,
+		.health = tools->health,
+		.tally = tools->tally,
 		.upstream = tools->upstream,
 		.client = client,
 		.interrupt = tools->interrupt,
@@ -195,6 +220,7 @@ serve(const struct serve_tools *tools, struct client *client)
 
 	begin(&x);
 	live(&x, &times);
+	count(&x);
 	serve_log(&x, &times);
 	assert(!x.held);
 	assert(x.responded);

@@ -9,6 +9,8 @@ struct serve_tools {
 	const struct conf *conf;
 	/* NULL when it could not be opened: what needs it is answered 503. */
 	struct store *store;
+	struct health *health; /* NULL when it could not be opened, */
+	struct tally *tally;   /* which is no reason to refuse anything */
 	struct upstream *upstream;
 	/* Reset after each request. 64 KiB are plenty. */
 	struct arena *arena;

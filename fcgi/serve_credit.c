@@ -132,6 +132,7 @@ fill_usage(const struct exchange *x, struct usage *usage)
 	    failed ? error_body_code(x) : "");
 	snprintf(usage->model, sizeof(usage->model), "%s",
 	    x->model ? x->model->id : "");
+	snprintf(usage->attempts, sizeof(usage->attempts), "%s", x->attempts);
 }
 
 static enum ledger_excess
@@ -153,6 +154,8 @@ charge(struct exchange *x)
 	enum store_rc rc;
 
 	fill_usage(x, &usage);
+	usage.has_upstream_cost = x->route && bill_cost(x->route, &x->used,
+	    &usage.upstream_cost);
 	if (!bill_price(x->model, &x->used, &usage.cost)) {
 		/* Counts that no bill can hold: the hold is the bill. */
 		usage.cost = x->hold.amount;

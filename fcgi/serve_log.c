@@ -11,7 +11,7 @@
 #include "handlers/endpoint.h"
 #include "handlers/error_body.h"
 
-enum { LOG_TEXT_SIZE = 1600, WORD_SIZE = 160 };
+enum { LOG_TEXT_SIZE = 2400, WORD_SIZE = 264 };
 
 /* A line that grows; what does not fit is left out. */
 struct line {
@@ -72,6 +72,7 @@ add_sale(struct line *line, const struct exchange *x)
 	add_money(line, "cost", x->cost);
 	add(line, " flags=%u upstream=%d upstream_us=%" PRId64,
 	    x->usage_flags, x->upstream_http, x->upstream_us);
+	add_word(line, "attempts", x->attempts);
 }
 
 static enum log_level
@@ -81,7 +82,7 @@ level_of(const struct exchange *x)
 	if (x->err == ERR_GATEWAY_ERROR || x->err == ERR_CREDIT_CHECK_FAILED ||
 	    x->err == ERR_UPSTREAM_UNAVAILABLE)
 		return LOG_LEVEL_ERROR;
-	if (x->http >= 500 ||
+	if (x->http >= 500 || x->earlier ||
 	    x->usage_flags & (USAGE_CAPPED | USAGE_SHORTFALL))
 		return LOG_LEVEL_WARNING;
 	return LOG_LEVEL_INFO;
@@ -109,7 +110,10 @@ serve_log(const struct exchange *x, const struct step_times *times)
 		if (times->us[i] >= 0)
 			add(&line, " %s_us=%" PRId64, step_name((enum step)i),
 			    times->us[i]);
-	if (x->detail)
+	if (x->earlier)
+		add(&line, " detail=\"%s%s%s\"", x->earlier,
+		    x->detail ? "; " : "", x->detail ? x->detail : "");
+	else if (x->detail)
 		add(&line, " detail=\"%s\"", x->detail);
 	log_line(level_of(x), "%s", line.text);
 }

@@ -1,6 +1,7 @@
 /* worker.c: a process that serves requests, one at a time, until it retires. */
 #include "fcgi/worker.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <malloc.h>
 #include <signal.h>
@@ -33,6 +34,8 @@ struct worker {
 	struct arena arena;
 
 	struct store *store;           /* NULL while it cannot be opened */
+	struct health *health;         /* both of the store's directory; NULL */
+	struct tally *tally;           /* where they cannot be opened */
 	char store_dir[PATH_MAX];
 	const char *recover_command[4];
 	int64_t open_next_us, open_pause_us;
@@ -134,6 +137,30 @@ set_memory(void)
 }
 
 static void
+open_tables(struct worker *w)
+{
+	if (!w->health)
+		w->health = health_open(w->store_dir);
+	if (!w->tally)
+		w->tally = tally_open(w->store_dir);
+	if (!w->health || !w->tally)
+		log_line(LOG_LEVEL_WARNING, "no breakers or no status: a file "
+		    "in %s cannot be opened: %s", w->store_dir,
+		    strerror(errno));
+}
+
+static void
+close_store(struct worker *w)
+{
+	store_close(w->store);
+	health_close(w->health);
+	tally_close(w->tally);
+	w->store = NULL;
+	w->health = NULL;
+	w->tally = NULL;
+}
+
+static void
 open_store(struct worker *w)
 {
 	struct store_options options = {
@@ -150,6 +177,7 @@ open_store(struct worker *w)
 	w->recover_command[2] = w->store_dir;
 	if (store_open(&w->store, &options, why) == STORE_OK) {
 		w->open_pause_us = 0;
+		open_tables(w);
 		return;
 	}
 	w->store = NULL;
@@ -182,8 +210,7 @@ check_config(struct worker *w)
 	if (!conf)
 		return;
 	if (has_other_store(conf, w->conf)) {
-		store_close(w->store);
-		w->store = NULL;
+		close_store(w);
 		w->open_pause_us = 0;
 		w->open_next_us = 0;
 	}
@@ -202,6 +229,8 @@ serve_one(struct worker *w)
 	tools = (struct serve_tools){
 		.conf = w->conf,
 		.store = w->store,
+		.health = w->health,
+		.tally = w->tally,
 		.upstream = w->upstream,
 		.arena = &w->arena,
 		.interrupt = interrupt,
@@ -315,7 +344,7 @@ worker_run(const struct worker_options *options)
 
 	if (begin(&w))
 		status = serve_all(&w);
-	store_close(w.store);
+	close_store(&w);
 	upstream_free(w.upstream);
 	conn_free(w.conn);
 	conf_free(w.conf);

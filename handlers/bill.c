@@ -111,3 +111,26 @@ bill_worst(const struct model *model, const struct amounts *worst, money *cost)
 	       add_others(&charge, model, worst) &&
 	       total(model, &charge, cost);
 }
+
+/* True when what is not zero has a known cost. */
+static bool
+add_cost(struct charge *charge, const struct conf_cost *cost, int64_t tokens)
+{
+	return tokens == 0 ||
+	       (cost->known && charge_add(charge, cost->price, tokens));
+}
+
+bool
+bill_cost(const struct route *route, const struct amounts *amounts,
+    money *cost)
+{
+	struct charge charge = { 0 };
+
+	return amounts->input_tokens + amounts->output_tokens > 0 &&
+	       amounts->images == 0 && amounts->audio_ms == 0 &&
+	       amounts->characters == 0 &&
+	       add_cost(&charge, &route->cost_input, amounts->input_tokens) &&
+	       add_cost(&charge, &route->cost_output,
+	           amounts->output_tokens) &&
+	       charge_total(&charge, cost);
+}

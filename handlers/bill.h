@@ -24,4 +24,11 @@ bool bill_price(const struct model *model, const struct amounts *amounts,
 bool bill_worst(const struct model *model, const struct amounts *worst,
     money *cost);
 
+/*
+ * What the operator pays for tokens at a route's costs. False when the route
+ * does not tell them, something else was used, or the sum does not fit.
+ */
+bool bill_cost(const struct route *route, const struct amounts *amounts,
+    money *cost);
+
 #endif

@@ -82,6 +82,7 @@ tell_chunk(struct chat_stream *s)
 {
 	if (!s->x->began)
 		response_begin(s->x);
+	s->x->began_idle = false;
 	s->unsent = true;
 	return response_event(s->x, s->scan.text, s->scan.text_len) ||
 	       client_left(s);
@@ -274,8 +275,10 @@ beat(void *context)
 	int64_t left_us = beat_at_us(s) - clock_mono_us();
 
 	if (left_us <= 0) {
-		if (!x->began)
+		if (!x->began) {
 			response_begin(x);
+			x->began_idle = true;
+		}
 		if (!response_comment(x, "keep-alive")) {
 			client_left(s);
 			return 0;

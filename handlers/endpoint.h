@@ -61,6 +61,7 @@ bool transcription_handle(struct exchange *x);
 bool models_handle(struct exchange *x);
 bool model_handle(struct exchange *x);
 bool balance_handle(struct exchange *x);
+bool status_handle(struct exchange *x);
 bool healthz_handle(struct exchange *x);
 bool preflight_handle(struct exchange *x);
 

@@ -52,6 +52,8 @@ error_headers(struct exchange *x)
 {
 	switch (err_row(x->err)->retry) {
 	case ERR_RETRY_USUAL:
+		if (x->retry_after_ms > 0)
+			retry_after(x);
 		break;
 	case ERR_RETRY_NEVER:
 		exchange_header(x, "x-should-retry", "false");

@@ -37,6 +37,27 @@ exchange_detail(struct exchange *x, const char *format, ...)
 	va_end(args);
 }
 
+void
+exchange_forgive(struct exchange *x)
+{
+	if (x->detail && x->earlier)
+		x->earlier = arena_printf(x->arena, "%s; %s", x->earlier,
+		    x->detail);
+	else if (x->detail)
+		x->earlier = x->detail;
+	x->detail = NULL;
+	x->err = ERR_NONE;
+	x->err_param = x->err_message = x->err_type = x->err_code = NULL;
+	x->err_http = 0;
+	x->retry_after_ms = 0;
+	x->used = (struct amounts){ 0 };
+	x->produced = false;
+	x->usage_flags &= USAGE_STREAMED;
+	free(x->usage_chunk);
+	free(x->usage_text);
+	x->usage_chunk = x->usage_text = NULL;
+}
+
 const char *
 exchange_excerpt(struct exchange *x, const char *text, size_t len)
 {

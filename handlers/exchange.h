@@ -13,8 +13,10 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "db/health.h"
 #include "db/key.h"
 #include "db/ledger.h"
+#include "db/tally.h"
 #include "handlers/form.h"
 #include "upstream/call.h"
 
@@ -79,6 +81,8 @@ struct exchange {
 	struct arena *arena;
 	const struct conf *conf;
 	struct store *store;
+	struct health *health; /* NULL: of nobody anything is known */
+	struct tally *tally;   /* NULL: nothing is counted */
 	struct upstream *upstream;
 	struct client *client;
 	/* Asked about ten times a second during a call; NULL: never broken. */
@@ -109,7 +113,10 @@ struct exchange {
 
 	/* What it costs. */
 	const struct model *model;
-	const struct route *route; /* of the call that runs, or ran last */
+	const struct route *route; /* of the call that runs, or ran last; */
+	const char *route_key;     /* and the provider's key, or NULL */
+	bool key_refused;          /* that call's, it seems */
+	char attempts[USAGE_ATTEMPTS_SIZE]; /* see struct usage */
 	struct amounts worst; /* set by prepare: the most it can use */
 	int64_t tokens_estimate; /* set by prepare: what its prompt likely is,
 	                          * for the limits of tokens */
@@ -123,7 +130,7 @@ struct exchange {
 	unsigned usage_flags; /* of enum usage_flag */
 	money cost;           /* after settle */
 	bool has_cost;
-	int64_t upstream_us;
+	int64_t upstream_us;  /* of all calls */
 	int upstream_http;
 
 	/* What went wrong; the first failure wins. */
@@ -135,10 +142,12 @@ struct exchange {
 	int err_http;            /* 0: the table's */
 	int64_t retry_after_ms;  /* of an error that may be tried again */
 	const char *detail;      /* for the log only; NULL: none */
+	const char *earlier;     /* the details of routes that failed before */
 
 	/* The answer: the handler's, or in the end that of the failure. */
 	int http;
 	const char *content_type; /* NULL: no body */
+	const char *cache_control; /* of a success; NULL: "no-store" */
 	const char *answer;
 	size_t answer_len;
 	char *answer_owned;      /* freed at the end */
@@ -151,6 +160,8 @@ struct exchange {
 	                          * charge is recorded */
 	bool has_last_byte;
 	char last_byte;
+	bool began_idle;         /* and nothing but comments has followed it:
+	                          * another route may still be tried */
 	char *usage_chunk;       /* ends such an answer, when the client asked
 	                          * for it; and the usage in it. Both freed at
 	                          * the end */
@@ -167,6 +178,12 @@ struct exchange {
  */
 bool exchange_fail(struct exchange *x, enum err err, const char *param,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * Forgets a failed call: its failure, what it used and made. What it said for
+ * the log goes to `earlier`.
+ */
+void exchange_forgive(struct exchange *x);
 
 /* A word for the log about a failure; never for the client. */
 void exchange_detail(struct exchange *x, const char *format, ...)

@@ -39,8 +39,7 @@ refusal_is_operators(const char *type, const char *code)
 static const char *
 told(struct exchange *x, const char *text, size_t bytes_max)
 {
-	const char *key = x->route->provider->n_keys ?
-	    x->route->provider->keys[0] : NULL;
+	const char *key = x->route_key;
 	size_t len;
 
 	if (!text || text[0] == '\0' || (key && key[0] && strstr(text, key)))

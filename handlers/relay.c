@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "handlers/refusal.h"
+#include "handlers/ways.h"
 
 /* The status of an answer says whose trouble it is. */
 enum blame {
@@ -128,11 +129,57 @@ relay_event_failed(struct exchange *x, const char *message,
 	return exchange_fail(x, ERR_UPSTREAM_ERROR, NULL, NULL);
 }
 
+/* A call while it runs: libcurl's side knows nothing else. */
+struct run {
+	struct exchange *x;
+	const struct relay_taker *taker;
+	struct ways *ways;
+};
+
 /* A whole answer that nobody waits for is still taken and settled. */
 static bool
-stop_whole(void *context)
+stop(void *context)
 {
-	return exchange_interrupt(context) != INTERRUPT_NONE;
+	struct run *run = context;
+
+	return run->taker ? run->taker->stop(run->taker->context) :
+	    exchange_interrupt(run->x) != INTERRUPT_NONE;
+}
+
+static bool
+take_piece(const char *data, size_t len, void *context)
+{
+	struct run *run = context;
+
+	return run->taker->sink(data, len, run->taker->context);
+}
+
+static bool
+look_for_client(void *context)
+{
+	struct run *run = context;
+
+	return run->taker->client_left(run->taker->context);
+}
+
+static int64_t
+beat(void *context)
+{
+	struct run *run = context;
+
+	return run->taker->beat(run->taker->context);
+}
+
+static bool
+take_head(const struct upstream_answer *answer, void *context)
+{
+	const struct relay_taker *taker = ((struct run *)context)->taker;
+
+	if (taker->on_head && !taker->on_head(answer, taker->context))
+		return false;
+	if (answer->http >= 200 && answer->http <= 299)
+		ways_settle(((struct run *)context)->ways);
+	return true;
 }
 
 static void
@@ -140,15 +187,14 @@ set_taker(struct upstream_request *request, const struct exchange *x,
     const struct relay_taker *taker)
 {
 	request->accept = "text/event-stream, application/json";
-	request->sink = taker->sink;
-	request->on_head = taker->on_head;
-	request->stop = taker->stop;
+	request->sink = take_piece;
+	request->on_head = take_head;
 	request->heartbeat_ms = taker->heartbeat_ms;
-	request->beat = taker->beat;
-	request->context = taker->context;
+	request->beat = taker->beat ? beat : NULL;
 	if (x->client->has_left) {
 		request->client_fd = x->client->fd;
-		request->client_left = taker->client_left;
+		request->client_left = taker->client_left ?
+		    look_for_client : NULL;
 	}
 	/* Nothing is gathered; the time-outs are its bounds. */
 	request->answer_bytes_max = SIZE_MAX;
@@ -156,14 +202,31 @@ set_taker(struct upstream_request *request, const struct exchange *x,
 
 /* The changes to a JSON body: the endpoint's and then the route's. */
 struct edits {
-	struct json_edit list[RELAY_EDITS_MAX + 2];
+	struct json_edit list[RELAY_EDITS_MAX + 2 + 2 * ROUTE_EDITS_MAX];
 	size_t n;
 };
 
+_Static_assert(RELAY_EDITS_MAX + 2 + 2 * ROUTE_EDITS_MAX <= JSON_EDITS_MAX,
+    "all of them can be made at once");
+
+/* Of two edits of one member the later is made. */
 static void
 add_edit(struct edits *edits, const char *name, const char *value)
 {
-	edits->list[edits->n++] = (struct json_edit){ name, value };
+	size_t i = 0;
+
+	while (i < edits->n && strcmp(edits->list[i].name, name) != 0)
+		i++;
+	edits->list[i] = (struct json_edit){ name, value };
+	if (i == edits->n)
+		edits->n++;
+}
+
+static void
+add_edits(struct edits *edits, const struct json_edit *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		add_edit(edits, list[i].name, list[i].value);
 }
 
 static void
@@ -190,10 +253,12 @@ make_json(struct exchange *x, const struct relay_ask *ask,
 
 	assert(ask->n_edits <= RELAY_EDITS_MAX);
 	add_edit(&edits, "model", model);
-	for (size_t i = 0; i < ask->n_edits; i++)
-		edits.list[edits.n++] = ask->edits[i];
+	add_edits(&edits, ask->edits, ask->n_edits);
 	if (ask->stream_options)
 		add_stream_options(x->route, ask, &edits);
+	add_edits(&edits, x->route->set_fields.list, x->route->set_fields.n);
+	add_edits(&edits, x->route->drop_fields.list,
+	    x->route->drop_fields.n);
 	if (model)
 		body->owned = json_edit_members(x->body, x->body_len,
 		    edits.list, edits.n, &body->len);
@@ -204,31 +269,33 @@ make_json(struct exchange *x, const struct relay_ask *ask,
 }
 
 static enum upstream_rc
-call(struct exchange *x, const struct relay_ask *ask,
+call(struct run *run, const struct relay_ask *ask,
     const struct relay_body *body, struct upstream_answer *answer)
 {
-	const struct provider *provider = x->route->provider;
+	struct exchange *x = run->x;
+	const struct route *route = x->route;
 	struct upstream_request request = {
-		.key = provider->n_keys ? provider->keys[0] : NULL,
-		.ca_file = provider->ca_file,
+		.key = x->route_key,
+		.ca_file = route->provider->ca_file,
 		.content_type = body->content_type,
 		.accept = "application/json",
 		.body = body->data,
 		.body_len = body->len,
 		.read_body = body->read,
 		.body_context = body->read_context,
-		.connect_timeout_ms = provider->connect_timeout_ms,
-		.first_byte_timeout_ms = provider->first_byte_timeout_ms,
-		.stall_timeout_ms = provider->stall_timeout_ms,
-		.total_timeout_ms = provider->total_timeout_ms,
+		.connect_timeout_ms = route->connect_timeout_ms,
+		.first_byte_timeout_ms = route->first_byte_timeout_ms,
+		.stall_timeout_ms = route->stall_timeout_ms,
+		.total_timeout_ms = ways_left_ms(run->ways,
+		    route->total_timeout_ms),
 		.answer_bytes_max = (size_t)x->conf->answer_bytes_max,
-		.stop = stop_whole,
-		.context = x,
+		.stop = stop,
+		.context = run,
 	};
 	enum upstream_rc rc;
 
-	request.url = arena_printf(x->arena, "%s%s", provider->base_url,
-	    ask->path);
+	request.url = arena_printf(x->arena, "%s%s",
+	    route->provider->base_url, ask->path);
 	if (!request.url)
 		return UPSTREAM_NO_MEMORY;
 	if (ask->taker)
@@ -236,17 +303,20 @@ call(struct exchange *x, const struct relay_ask *ask,
 	if (ask->accept)
 		request.accept = ask->accept;
 	rc = upstream_call(x->upstream, &request, answer);
-	x->upstream_us = answer->total_us;
+	x->upstream_us += answer->total_us;
 	x->upstream_http = answer->http;
 	return rc;
 }
 
 /* One call, by x->route. */
 static bool
-attempt(struct exchange *x, const struct relay_ask *ask)
+attempt(struct ways *ways, const struct relay_ask *ask)
 {
+	struct exchange *x = ways->x;
+	struct run run = { .x = x, .taker = ask->taker, .ways = ways };
 	struct upstream_answer answer = { 0 };
 	struct relay_body body = { 0 };
+	enum upstream_rc rc = UPSTREAM_NO_MEMORY;
 	bool done;
 
 	if (ask->begin)
@@ -254,10 +324,10 @@ attempt(struct exchange *x, const struct relay_ask *ask)
 	done = ask->make ? ask->make(x, x->route, &body, ask->context) :
 	    make_json(x, ask, &body);
 	if (done) {
-		enum upstream_rc rc = call(x, ask, &body, &answer);
-
+		rc = call(&run, ask, &body, &answer);
 		done = ask->take(x, rc, &answer, ask->context);
 	}
+	ways_note(ways, rc, &answer);
 	upstream_answer_clear(&answer);
 	free(body.owned);
 	return done;
@@ -266,8 +336,16 @@ attempt(struct exchange *x, const struct relay_ask *ask)
 bool
 relay(struct exchange *x, const struct relay_ask *ask)
 {
-	x->route = &x->model->route.list[0];
-	return attempt(x, ask);
+	struct ways ways;
+
+	ways_begin(&ways, x);
+	while (ways_next(&ways)) {
+		if (attempt(&ways, ask))
+			return true;
+		if (!ways_may_go_on(&ways))
+			return false;
+	}
+	return false;
 }
 
 bool

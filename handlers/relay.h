@@ -72,8 +72,10 @@ struct relay_ask {
 };
 
 /*
- * Asks the provider of x->model; x->route tells which. Sets x->upstream_us and
- * x->upstream_http. False with a failure noted.
+ * Asks the providers of x->model, one after another, until one answers, the
+ * client has been sent something, or another would not help; x->route tells
+ * which was asked last. Sets x->attempts, x->upstream_us and x->upstream_http.
+ * False with the failure of the last noted.
  */
 bool relay(struct exchange *x, const struct relay_ask *ask);
 

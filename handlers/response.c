@@ -156,7 +156,9 @@ put_whole_headers(struct exchange *x)
 {
 	if (x->content_type)
 		put_number(x, "Content-Length", (int64_t)x->answer_len);
-	put_header(x, "Cache-Control", "no-store");
+	put_header(x, "Cache-Control",
+	    x->cache_control && x->err == ERR_NONE ? x->cache_control :
+	    "no-store");
 }
 
 /* What keeps nginx, and proxies before it, from collecting events. */

@@ -29,7 +29,9 @@ handlers_libfarebox_handlers_a_SOURCES = \
 	handlers/response.c handlers/response.h \
 	handlers/scope.c handlers/scope.h \
 	handlers/speech.c \
-	handlers/transcription.c
+	handlers/status.c \
+	handlers/transcription.c \
+	handlers/ways.c handlers/ways.h
 
 # The life of a request with the real store, a provider and a client that are
 # fakes. The fake provider stands in for the calls of the upstream archive.
@@ -46,6 +48,7 @@ handlers_tests = \
 	tests/handlers/life \
 	tests/handlers/pages \
 	tests/handlers/retry \
+	tests/handlers/routes \
 	tests/handlers/speech \
 	tests/handlers/store_fails \
 	tests/handlers/transcription
@@ -96,6 +99,9 @@ tests_handlers_pages_SOURCES = tests/handlers/pages.c $(handlers_test_sources)
 tests_handlers_pages_LDADD = $(handlers_test_libs)
 tests_handlers_retry_SOURCES = tests/handlers/retry.c $(handlers_test_sources)
 tests_handlers_retry_LDADD = $(handlers_test_libs)
+tests_handlers_routes_SOURCES = tests/handlers/routes.c \
+	$(handlers_stream_sources)
+tests_handlers_routes_LDADD = $(handlers_test_libs)
 tests_handlers_speech_SOURCES = tests/handlers/speech.c \
 	$(handlers_stream_sources)
 tests_handlers_speech_LDADD = $(handlers_test_libs)

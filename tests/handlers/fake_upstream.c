@@ -113,6 +113,33 @@ play(const struct upstream_request *request)
 	return fake_upstream.rc;
 }
 
+/* Becomes the provider of that URL, where there are several. */
+static void
+choose(const struct upstream_request *request)
+{
+	size_t len = strlen(fake_upstream.order);
+
+	for (size_t i = 0; i < fake_upstream.n_providers; i++) {
+		struct fake_provider *provider = &fake_upstream.providers[i];
+
+		if (!strstr(request->url, provider->host))
+			continue;
+		provider->calls++;
+		fake_upstream.rc = provider->rc;
+		fake_upstream.http = provider->http ? provider->http : 200;
+		fake_upstream.body = provider->body;
+		fake_upstream.retry_after_ms = provider->retry_after_ms ?
+		    provider->retry_after_ms : -1;
+		fake_upstream.steps = provider->steps;
+		fake_upstream.n_steps = provider->n_steps;
+		if (provider->key_refused && request->key &&
+		    strcmp(request->key, provider->key_refused) == 0)
+			fake_upstream.http = 401;
+		snprintf(fake_upstream.order + len, FAKE_ORDER_SIZE - len,
+		    "%s%s", len ? " " : "", provider->host);
+	}
+}
+
 enum upstream_rc
 upstream_call(struct upstream *upstream,
     const struct upstream_request *request, struct upstream_answer *answer)
@@ -123,6 +150,8 @@ upstream_call(struct upstream *upstream,
 	keep(&fake_upstream.key, request->key);
 	keep(&fake_upstream.asked_type, request->content_type);
 	keep_body(request);
+	fake_upstream.total_timeout_ms = request->total_timeout_ms;
+	choose(request);
 	if (fake_upstream.during)
 		fake_upstream.during(fake_upstream.context);
 	memset(answer, 0, sizeof(*answer));

@@ -11,6 +11,21 @@ struct fake_step {
 	void (*act)(void *context);
 };
 
+/* What one of several providers gives; by default a good answer. */
+struct fake_provider {
+	const char *host;   /* stands in its URL */
+	enum upstream_rc rc;
+	int http;           /* 0: 200 */
+	const char *body;
+	int64_t retry_after_ms; /* 0: it names none */
+	const struct fake_step *steps;
+	size_t n_steps;
+	const char *key_refused; /* this key gets a 401 */
+	unsigned calls;
+};
+
+enum { FAKE_ORDER_SIZE = 256 };
+
 /* What the next calls give, and what the last one was asked. */
 struct fake_upstream {
 	enum upstream_rc rc;
@@ -24,6 +39,12 @@ struct fake_upstream {
 	size_t n_steps;
 	void (*during)(void *context); /* run while the call is under way */
 	void *context;
+
+	/* Each of these gives what is its own, in place of what is above. */
+	struct fake_provider *providers;
+	size_t n_providers;
+	char order[FAKE_ORDER_SIZE]; /* "a b a": their hosts, as called */
+	int64_t total_timeout_ms;    /* of the last call */
 
 	unsigned calls;
 	unsigned steps_taken; /* by the last call */

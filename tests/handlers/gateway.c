@@ -63,7 +63,7 @@ void
 gateway_configure(struct gateway *g, const char *lines)
 {
 	struct conf_problems problems = { 0 };
-	char head[1024], path[128];
+	char head[2048], path[128];
 
 	snprintf(head, sizeof(head), "[farebox]\nstore = store\n%s\n", lines);
 	write_file(g, "farebox.conf", head, usual_conf);
@@ -73,6 +73,15 @@ gateway_configure(struct gateway *g, const char *lines)
 	if (!g->conf)
 		fail_msg("%s", problems.text);
 	free(problems.text);
+}
+
+void
+gateway_watch(struct gateway *g)
+{
+	g->health = health_open(g->conf->store);
+	g->tally = tally_open(g->conf->store);
+	assert_non_null(g->health);
+	assert_non_null(g->tally);
 }
 
 void
@@ -163,6 +172,8 @@ gateway_teardown(void **state)
 {
 	struct gateway *g = *state;
 
+	health_close(g->health);
+	tally_close(g->tally);
 	store_close(g->store);
 	conf_free(g->conf);
 	reply_clear(&g->reply);
@@ -215,6 +226,8 @@ serve_quietly(struct gateway *g, struct client *client, enum serve_end *end)
 	struct serve_tools tools = {
 		.conf = g->conf,
 		.store = g->store,
+		.health = g->health,
+		.tally = g->tally,
 		.arena = &g->arena,
 		.interrupt = interrupt,
 		.interrupt_context = g,

@@ -54,6 +54,8 @@ struct gateway {
 	char dir[64];
 	struct conf *conf;
 	struct store *store;
+	struct health *health;      /* NULL until gateway_watch() */
+	struct tally *tally;        /* likewise */
 	struct arena arena;
 	void *block;
 	struct account account;
@@ -71,6 +73,9 @@ struct gateway {
  */
 int gateway_setup(void **state);
 int gateway_teardown(void **state);
+
+/* From now on what providers do is remembered, and requests are counted. */
+void gateway_watch(struct gateway *g);
 
 /* Replaces the configuration by the usual one with these lines on top. */
 void gateway_configure(struct gateway *g, const char *lines);
