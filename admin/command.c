@@ -169,6 +169,28 @@ const struct command commands[] = {
 	{ "model", "list", "", F(JSON), NEED_CONF,
 		model_list_run, "Lists the models and their prices.",
 		"Prices are in USD per 1M tokens." },
+	{ "model", "routes", "[MODEL]", F(JSON), NEED_CONF,
+		model_routes_run, "Lists the routes of models, and what they "
+		"earn.",
+		"A margin is a price less what the route costs the operator, "
+		"where that is told,\nin USD per 1M tokens." },
+	{ "provider", "list", "", F(JSON), NEED_DIR,
+		provider_list_run, "Lists the providers and how they are "
+		"doing.",
+		"CALLS and FAILED are of the last minute. A provider that is "
+		"'open' failed too\noften and is asked by a probe only; one "
+		"set aside, when there is no other." },
+	{ "provider", "open", "NAME", F(JSON), NEED_DIR,
+		provider_open_run, "Keeps a provider from being asked.",
+		"It opens the provider's breaker and keeps it so, until "
+		"'close' or 'reset'." },
+	{ "provider", "close", "NAME", F(JSON), NEED_DIR,
+		provider_close_run, "Has a provider asked whatever happens.",
+		"It closes the provider's breaker and keeps it so, until "
+		"'open' or 'reset'." },
+	{ "provider", "reset", "NAME", F(JSON), NEED_DIR,
+		provider_reset_run, "Leaves a provider's breaker to itself.",
+		"It is closed, and opens when the provider fails too often." },
 	{ "usage", "list", "ACCOUNT", F(JSON) | F(LIMIT) | F(BEFORE),
 		NEED_STORE,
 		usage_list_run, "Lists an account's requests, newest first.",

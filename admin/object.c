@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "admin/print.h"
 #include "base/clock.h"
@@ -127,13 +129,60 @@ other_counts(const struct usage *usage)
 	return json_string(text);
 }
 
+/* One "route:outcome:ms" of struct usage. */
+static json_t *
+attempt_object(const char *text, size_t len)
+{
+	const char *end = text + len, *ms = end, *outcome;
+
+	while (ms > text && ms[-1] != ':')
+		ms--;
+	outcome = ms > text ? ms - 1 : text;
+	while (outcome > text && outcome[-1] != ':')
+		outcome--;
+	if (outcome == text)
+		return json_pack("{s:n, s:s%, s:n}", "route", "outcome", text,
+		    len, "ms");
+	return json_pack("{s:s%, s:s%, s:I}",
+	    "route", text, (size_t)(outcome - text - 1),
+	    "outcome", outcome, (size_t)(ms - outcome - 1),
+	    "ms", (json_int_t)strtoll(ms, NULL, 10));
+}
+
+static json_t *
+attempts_array(const char *text)
+{
+	json_t *array = json_array();
+
+	while (array && *text) {
+		size_t len = strcspn(text, ",");
+
+		if (json_array_append_new(array, attempt_object(text, len))) {
+			json_decref(array);
+			return NULL;
+		}
+		text += len + (text[len] == ',');
+	}
+	return array;
+}
+
+/* What is left of what was charged, where the operator's cost is known. */
+static json_t *
+margin_of(const struct usage *usage)
+{
+	money margin;
+
+	return usage->has_upstream_cost && money_sub(usage->cost,
+	    usage->upstream_cost, &margin) ? MONEY(margin) : json_null();
+}
+
 json_t *
 usage_object(const struct usage *usage)
 {
 	char id[REQUEST_ID_TEXT_SIZE];
 
 	json_t *object = json_pack("{s:s, s:o, s:I, s:I, s:o, s:o, s:o, s:o, "
-	    "s:I, s:I, s:o, s:o}",
+	    "s:I, s:I, s:o, s:o, s:o, s:o, s:o}",
 	    "request_id", request_id_format(&usage->id, id),
 	    "time", TIME(request_id_wall_ms(&usage->id)),
 	    "key", COUNT(usage->key),
@@ -145,7 +194,11 @@ usage_object(const struct usage *usage)
 	    "latency_ms", COUNT(usage->latency_ms),
 	    "upstream_ms", COUNT(usage->upstream_ms),
 	    "flags", usage_flags_array(usage->flags),
-	    "other", other_counts(usage));
+	    "other", other_counts(usage),
+	    "attempts", attempts_array(usage->attempts),
+	    "upstream_cost", usage->has_upstream_cost ?
+	    MONEY(usage->upstream_cost) : json_null(),
+	    "margin", margin_of(usage));
 
 	/* NULL is left NULL. */
 #define AMOUNT(name, doc) \

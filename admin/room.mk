@@ -27,7 +27,9 @@ farebox_SOURCES = \
 	admin/print.c admin/print.h \
 	admin/probe.c admin/probe.h \
 	admin/proof.c admin/proof.h \
+	admin/provider.c \
 	admin/reference.c \
+	admin/route.c \
 	admin/session.c \
 	admin/store.c \
 	admin/usage.c

@@ -64,6 +64,21 @@ health_close(struct health *health)
 	free(health);
 }
 
+struct health_rule
+health_rule_of(const struct provider *provider)
+{
+	return (struct health_rule){
+		.provider = provider->name,
+		.keys = provider->keys,
+		.n_keys = provider->n_keys,
+		.failures = provider->breaker_failures,
+		.share = provider->breaker_share,
+		.calls_min = provider->breaker_calls_min,
+		.pause_ms = provider->breaker_pause_ms,
+		.key_pause_ms = provider->key_pause_ms,
+	};
+}
+
 struct health_row *
 health_row(struct health_table *table, const char *provider, bool make)
 {

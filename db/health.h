@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/conf.h"
+
 /*
  * A provider that keeps failing is not asked any more: its breaker is open.
  * Then one call in a while, a probe, goes through, and its success closes the
@@ -47,6 +49,9 @@ enum health_access {
 	HEALTH_ASIDE, /* when there is nothing else; wait_ms tells how long */
 	HEALTH_SHUT,  /* not at all; wait_ms until a probe is due */
 };
+
+/* Those of a provider, which must outlive them. */
+struct health_rule health_rule_of(const struct provider *provider);
 
 /* What a call would meet now. A probe that is due makes it READY. */
 enum health_access health_look(struct health *health,

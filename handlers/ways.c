@@ -13,21 +13,6 @@ enum {
 	OUTCOME_SIZE = 24,
 };
 
-static struct health_rule
-rule_of(const struct provider *provider)
-{
-	return (struct health_rule){
-		.provider = provider->name,
-		.keys = provider->keys,
-		.n_keys = provider->n_keys,
-		.failures = provider->breaker_failures,
-		.share = provider->breaker_share,
-		.calls_min = provider->breaker_calls_min,
-		.pause_ms = provider->breaker_pause_ms,
-		.key_pause_ms = provider->key_pause_ms,
-	};
-}
-
 static enum choice_state
 state_of(enum health_access access)
 {
@@ -45,7 +30,7 @@ state_of(enum health_access access)
 static enum health_access
 look(const struct exchange *x, const struct route *route, int64_t *wait_ms)
 {
-	struct health_rule rule = rule_of(route->provider);
+	struct health_rule rule = health_rule_of(route->provider);
 
 	return health_look(x->health, &rule, wait_ms);
 }
@@ -125,7 +110,7 @@ enter(struct ways *ways, size_t i)
 {
 	struct exchange *x = ways->x;
 	const struct route *route = &x->model->route.list[i];
-	struct health_rule rule = rule_of(route->provider);
+	struct health_rule rule = health_rule_of(route->provider);
 
 	if (!health_enter(x->health, &rule, &ways->pass))
 		return false;
@@ -264,7 +249,7 @@ tell_health(struct ways *ways, enum health_verdict verdict, bool key_refused,
     const struct upstream_answer *answer)
 {
 	struct exchange *x = ways->x;
-	struct health_rule rule = rule_of(x->route->provider);
+	struct health_rule rule = health_rule_of(x->route->provider);
 	struct health_result result = {
 		.verdict = verdict,
 		.key_refused = key_refused,

@@ -29,7 +29,7 @@ _farebox()
 		esac
 	done
 	case $noun/$verb in
-	/) words='account plan key pepper credit model usage ledger config store routes errors options doctor completion help --version' ;;
+	/) words='account plan key pepper credit model provider usage ledger config store routes errors options doctor completion help --version' ;;
 	account/) words='create list show suspend resume plan' ;;
 	account/create) words=' --json --plan' ;;
 	account/list) words=' --json' ;;
@@ -58,8 +58,14 @@ _farebox()
 	credit/add) words=' --json --note' ;;
 	credit/adjust) words=' --json --note' ;;
 	credit/history) words=' --json --limit' ;;
-	model/) words='list' ;;
+	model/) words='list routes' ;;
 	model/list) words=' --json' ;;
+	model/routes) words=' --json' ;;
+	provider/) words='list open close reset' ;;
+	provider/list) words=' --json' ;;
+	provider/open) words=' --json' ;;
+	provider/close) words=' --json' ;;
+	provider/reset) words=' --json' ;;
 	usage/) words='list' ;;
 	usage/list) words=' --json --limit --before' ;;
 	ledger/) words='check' ;;
@@ -81,7 +87,7 @@ _farebox()
 	doctor/*) words=' --json --key --model' ;;
 	completion/) words='bash' ;;
 	completion/bash) words='' ;;
-	help/*) words='account plan key pepper credit model usage ledger config store routes errors options doctor completion help' ;;
+	help/*) words='account plan key pepper credit model provider usage ledger config store routes errors options doctor completion help' ;;
 	esac
 	words+=' --config --quiet --help'
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -312,6 +312,33 @@ def configuration(tap, bench):
     tap.ok(sample.rc == OK and "[farebox]" in sample.out, "config sample")
 
 
+def providers(tap, bench):
+    rows = bench.run("model routes --json").rows()
+    tap.equal([(r["id"], r["route"], r["provider_model"], r["priority"],
+                r["margin_input"], r["margin_output"]) for r in rows],
+              [("demo-chat", "demo", "demo-chat", 1, "0.04", "-0.02"),
+               ("vendor/large", "demo", "large-2", 1, None, None)],
+              "model routes --json")
+    tap.equal(len(bench.run("model routes vendor/large").out.splitlines()),
+              2, "model routes of one model")
+    fails(tap, bench.run("model routes nothing"), NOT_FOUND,
+          "routes of no model")
+    row = bench.run("provider list --json").rows()[0]
+    tap.ok((row["provider"], row["state"], row["since"], row["calls"],
+            row["why"]) == ("demo", "closed", None, 0, None),
+           "provider list --json", row)
+    for verb, state in (("open", "kept open"), ("close", "kept closed"),
+                        ("reset", "closed")):
+        answer = bench.run(f"provider {verb} demo --json")
+        tap.ok(answer.rc == OK and answer.object()["state"] == state and
+               UTC.fullmatch(answer.object()["since"]),
+               f"provider {verb}", answer)
+        tap.ok(re.search(f"demo +{state} ", bench.run("provider list").out),
+               f"provider list after {verb}")
+        fails(tap, bench.run(f"provider {verb} nobody"), NOT_FOUND,
+              f"provider {verb} of no provider")
+
+
 def command_line(tap, bench):
     for words in ("", "account", "acount list", "account lst", "account show",
                   "account show a b", "account show --nope a",
@@ -365,8 +392,8 @@ def main():
     tap = harness.Tap()
     with harness.Bench() as bench:
         for part in (store, accounts, credit, keys, key_care, peppers,
-                     usage, books, store_moves, plans,
-                     configuration, command_line, wrong_user):
+                     usage, books, store_moves, plans, configuration,
+                     providers, command_line, wrong_user):
             part(tap, bench)
         for words in ("routes", "errors", "options"):
             answer = bench.run(words, "--json")

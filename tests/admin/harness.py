@@ -23,7 +23,7 @@ brand = testbrand
 [provider demo]
 base_url = http://127.0.0.1:9/v1
 [model demo-chat]
-route = demo
+route = demo cost_input=0.1 cost_output=0.3
 price_input = 0.14
 price_output = 0.28
 [model vendor/large]
