@@ -289,6 +289,8 @@ health_pin(struct health *health, const char *provider, enum health_pin pin)
 	row = health_row(table, provider, true);
 	row->used_us = now_us;
 	row->pin = (uint32_t)pin;
+	row->aside_us = 0;
+	memset(row->keys, 0, sizeof(row->keys));
 	close_breaker(row, now_us);
 	shared_unlock(health->shared);
 	return true;

@@ -94,8 +94,8 @@ enum health_pin { HEALTH_FREE, HEALTH_KEPT_OPEN, HEALTH_KEPT_CLOSED };
 
 /*
  * OPEN keeps the provider from being asked at all; CLOSED has it asked
- * whatever happens; FREE closes the breaker and leaves it to itself. False
- * when the table cannot be had.
+ * whatever happens; FREE closes the breaker and leaves it to itself. What was
+ * set aside is so no more. False when the table cannot be had.
  */
 bool health_pin(struct health *health, const char *provider,
     enum health_pin pin);

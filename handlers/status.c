@@ -44,12 +44,14 @@ model_object(const struct exchange *x, const struct model *model)
 {
 	struct tally_sum sum = tally_sum(x->tally, model->id);
 	int64_t wait_ms;
-	json_t *object = summary(&sum, ways_are_open(x, model, &wait_ms));
+	json_t *object = json_pack("{s:s}", "id", model->id);
+	json_t *rest = summary(&sum, ways_are_open(x, model, &wait_ms));
 
-	if (json_object_set_new(object, "id", json_string(model->id)) != 0) {
+	if (!object || json_object_update(object, rest) != 0) {
 		json_decref(object);
-		return NULL;
+		object = NULL;
 	}
+	json_decref(rest);
 	return object;
 }
 

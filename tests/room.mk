@@ -14,6 +14,7 @@ style_tests = \
 http_tests = \
 	tests/http/auth_test.py \
 	tests/http/body_test.py \
+	tests/http/breaker_test.py \
 	tests/http/chat_test.py \
 	tests/http/endpoints_test.py \
 	tests/http/fault_test.py \
@@ -23,6 +24,7 @@ http_tests = \
 	tests/http/memory_test.py \
 	tests/http/quickstart_test.py \
 	tests/http/race_test.py \
+	tests/http/routes_test.py \
 	tests/http/stream_test.py \
 	tests/http/stream_stop_test.py \
 	tests/http/stream_test.py \

@@ -244,13 +244,17 @@ class Gateway:
     def write_config(self, models):
         """farebox.conf: the provider test, one that is not there, and more.
 
-        The others are the same upstream, asked with other patience.
+        The others are the same upstream, asked with other patience.  Faults
+        are tried one after another, so no breaker opens unless a test says so.
         """
-        here = {"base_url": self.upstream.url, "key_file": self.path("key")}
+        calm = {"breaker_failures": 0, "breaker_share": 0}
+        here = {"base_url": self.upstream.url, "key_file": self.path("key"),
+                **calm}
         sections = [("farebox", {"store": self.path("store"),
                                  **self.settings}),
                     ("provider test", {**here, **self.provider}),
-                    ("provider gone", {"base_url": "http://127.0.0.1:1/v1"})]
+                    ("provider gone", {"base_url": "http://127.0.0.1:1/v1",
+                                       **calm})]
         for name, options in self.providers.items():
             sections.append((f"provider {name}", {**here, **options}))
         for name, options in models.items():
@@ -261,8 +265,11 @@ class Gateway:
             for title, options in sections:
                 out.write(f"[{title}]\n")
                 for name, value in options.items():
-                    if value is not None:
-                        out.write(f"{name} = {value}\n")
+                    if value is None:
+                        continue
+                    for one in value if isinstance(value, list) else [value]:
+                        out.write(f"{name} = {one}
+")
         os.replace(self.config + ".new", self.config)
 
     def server_user(self):

@@ -25,6 +25,8 @@ store = {store}
 
 [provider test]
 base_url = {url}
+breaker_failures = 0
+breaker_share = 0
 
 [model demo]
 route = test ok

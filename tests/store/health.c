@@ -297,10 +297,13 @@ keys_are_used_in_turn(void **state)
 	assert_int_equal(health_look(w->health, &w->rule, &wait_ms),
 	    HEALTH_ASIDE);
 	assert_int_equal(use_key(w, false), 0);
+	assert_int_equal(show(w).keys_aside, 2);
 	/* Another key in its place is not meant. */
 	w->rule.keys = (const char *const[]){ "sk-3", "sk-2" };
 	assert_int_equal(use_key(w, false), 0);
 	assert_int_equal(use_key(w, false), 0);
+	assert_true(health_pin(w->health, "acme", HEALTH_FREE));
+	assert_int_equal(show(w).keys_aside, 0);
 }
 
 static void
