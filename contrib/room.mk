@@ -16,6 +16,7 @@ nobase_dist_doc_DATA = \
 	contrib/apache/farebox-fcgid.conf \
 	contrib/apache/farebox.conf \
 	contrib/examples/deepseek.conf \
+	contrib/examples/failover.conf \
 	contrib/examples/ollama.conf \
 	contrib/examples/openai.conf \
 	contrib/examples/plans.conf \

@@ -384,6 +384,64 @@ an_open_breaker_asks_nobody_and_holds_nothing(void **state)
 	assert_string_equal(order(), "bbb");
 }
 
+/* Two routes whose names for the model differ in length. */
+#define KIND(name, kind, more) "[model " name "]\nkind = " kind "\n" \
+	"route = aaa a-name-of-another-length\nroute = bbb real\n" more
+#define FORM "--xY\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n" \
+	"%s\r\n--xY\r\nContent-Disposition: form-data; name=\"file\"; " \
+	"filename=\"a.mp3\"\r\n\r\n0123456789\r\n--xY--\r\n"
+
+static void
+a_form_is_sent_again(void **state)
+{
+	struct gateway *g = *state;
+	char body[512], wanted[512];
+	struct ask ask = {
+		.uri = "/v1/audio/transcriptions",
+		.type = "multipart/form-data; boundary=xY",
+		.body = body,
+	};
+
+	begin(g, "spool_dir = .\n" PROVIDER("aaa", "") PROVIDER("bbb", "")
+	    KIND("ear", "transcription", "price_second = 0.0001\n"));
+	snprintf(body, sizeof(body), FORM, "ear");
+	snprintf(wanted, sizeof(wanted), FORM, "real");
+	providers[0].http = 500;
+	providers[1].body = "{\"text\":\"a\",\"usage\":{\"seconds\":0.007}}";
+	fake_upstream.type = "application/json";
+	assert_int_equal(gateway_ask(g, ask)->http, 200);
+	assert_string_equal(order(), "aaa bbb");
+	assert_string_equal(fake_upstream.asked, wanted);
+	assert_charged(g, 700);
+}
+
+/* As long as there was no sound; then it is too late. */
+static void
+speech_moves_on(void **state)
+{
+	struct gateway *g = *state;
+	static const struct fake_step half[] = { { "ID3", 0, NULL } };
+	struct ask ask = { .uri = "/v1/audio/speech", .body =
+	    "{\"model\":\"voice\",\"voice\":\"x\",\"input\":\"Hello\"}" };
+
+	begin(g, PROVIDER("aaa", "") PROVIDER("bbb", "")
+	    KIND("voice", "speech", "price_characters = 15\n"));
+	fake_upstream.type = "audio/mpeg";
+	fake_upstream.length = -1;
+	providers[0].http = 503;
+	providers[1].body = "ID3 sound";
+	assert_int_equal(gateway_ask(g, ask)->http, 200);
+	assert_string_equal(g->reply.body, "ID3 sound");
+	assert_string_equal(order(), "aaa bbb");
+	assert_charged(g, 5 * 15000);
+	assert_false(gateway_last_usage(g).has_upstream_cost);
+	providers[0] = (struct fake_provider){ .host = "aaa", .steps = half,
+	    .n_steps = 1, .rc = UPSTREAM_BROKEN };
+	gateway_ask(g, ask);
+	assert_string_equal(order(), "aaa");
+	assert_charged(g, 5 * 15000);
+}
+
 static json_int_t
 requests_of(const json_t *object)
 {
@@ -451,6 +509,8 @@ main(void)
 		GATEWAY_TEST(what_asks_for_patience_is_left_alone),
 		GATEWAY_TEST(weights_share_the_requests),
 		GATEWAY_TEST(an_open_breaker_asks_nobody_and_holds_nothing),
+		GATEWAY_TEST(a_form_is_sent_again),
+		GATEWAY_TEST(speech_moves_on),
 		GATEWAY_TEST(the_status_tells_what_clients_met),
 	};
 

@@ -143,6 +143,12 @@ settle(const struct key *key, int64_t cost, const char *code)
 	struct usage usage = scratch_usage(&hold, (money){ cost });
 
 	snprintf(usage.code, sizeof(usage.code), "%s", code);
+	if (cost % 2) {
+		snprintf(usage.attempts, sizeof(usage.attempts),
+		    "a:503:12,b:ok:340");
+		usage.has_upstream_cost = true;
+		usage.upstream_cost = (money){ cost / 2 };
+	}
 	assert_int_equal(ledger_hold(store, &hold), STORE_OK);
 	if (*code)
 		assert_int_equal(ledger_release(store, &hold, &usage),
