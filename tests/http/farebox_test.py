@@ -268,8 +268,7 @@ class Gateway:
                     if value is None:
                         continue
                     for one in value if isinstance(value, list) else [value]:
-                        out.write(f"{name} = {one}
-")
+                        out.write(f"{name} = {one}\n")
         os.replace(self.config + ".new", self.config)
 
     def server_user(self):
