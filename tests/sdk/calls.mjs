@@ -2,7 +2,7 @@
 // Run by node_test.py beside the SDK; prints TAP.
 
 import assert from "node:assert/strict";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 
 const told = JSON.parse(process.env.FAREBOX_SDK);
 const hello = [{ role: "user", content: "Hello!" }];
@@ -20,6 +20,21 @@ function client(key = told.key, more = {}) {
     },
     ...more,
   });
+}
+
+// The answer's bytes, the same of the gateway and of the provider itself,
+// whose model has another name.
+async function same(call, name, model) {
+  const direct = new OpenAI({ apiKey: "none",
+    baseURL: `${told.upstream}/v1` });
+  const bytes = async (promise) => Buffer.from(
+    await (await promise.asResponse()).arrayBuffer());
+  const plain = (buffer) => buffer.toString("latin1")
+    .replace(/"created": ?\d+|"id":"chatcmpl-\d+"/g, "")
+    .replace(`"model":"${model}"`, `"model":"${name}"`);
+  const got = await bytes(call(client(), name));
+  assert.equal(plain(got), plain(await bytes(call(direct, model))));
+  return got;
 }
 
 function create(model, more = {}, key = told.key) {
@@ -173,6 +188,71 @@ const tests = {
     const told_ = await client().get("/balance");
     assert.equal(told_.currency, "USD");
     assert.equal(Math.round((told_.balance + told_.total_spent) * 1e9), 5e9);
+  },
+
+  async "completions"() {
+    const answer = await client().completions.create(
+      { model: "text", prompt: "Say", max_tokens: 5 });
+    assert.equal(answer.choices[0].text, "word0 word1 word2 word3 word4");
+    const stream = await client().completions.create(
+      { model: "text", prompt: "Say", stream: true });
+    let text = "";
+    for await (const chunk of stream) text += chunk.choices[0].text;
+    assert.match(text, /^word0 word1/);
+    await same((sdk, model) => sdk.completions.create(
+      { model, prompt: ["a", "b"] }), "text", "ok");
+  },
+
+  async "embeddings"() {
+    // The SDK asks for base64 when it is not told, and decodes it.
+    const asked = { model: "vectors", input: "one", dimensions: 16 };
+    const [vector, plain] = [await client().embeddings.create(asked),
+      await client().embeddings.create({ ...asked, encoding_format: "float" }),
+    ].map((answer) => Array.from(answer.data[0].embedding));
+    assert.equal(vector.length, 16);
+    assert.deepEqual(vector, plain);
+    for (const input of ["one", ["one", "two"], [5, 6], [[5, 6], [7]]]) {
+      await same((sdk, model) => sdk.embeddings.create(
+        { model, input, encoding_format: "float" }), "vectors", "ok");
+    }
+  },
+
+  async "images"() {
+    const answer = await client().images.generate(
+      { model: "painter", prompt: "a cat", n: 2, quality: "hd" });
+    assert.deepEqual(answer.data.map((image) => image.b64_json),
+      ["iVBORw0KGgo=", "iVBORw0KGgo="]);
+    await same((sdk, model) => sdk.images.generate(
+      { model, prompt: "a cat" }), "painter", "ok");
+  },
+
+  async "speech"() {
+    const sound = await same((sdk, model) => sdk.audio.speech.create(
+      { model, voice: "alloy", input: "Hello!", response_format: "wav" }),
+    "voice", "ok,bytes=50000");
+    assert.equal(sound.length, 50000);
+  },
+
+  async "transcriptions"() {
+    const bytes = new Uint8Array(25600).map((_, i) => i % 256);
+    const file = () => toFile(bytes, "a.mp3", { type: "audio/mpeg" });
+    const heard = await client().audio.transcriptions.create(
+      { model: "ear", file: await file() });
+    assert.match(heard.text, /^word0 word1/);
+    for (const form of ["json", "verbose_json", "text", "srt", "vtt"]) {
+      const sound = await file();
+      await same((sdk, model) => sdk.audio.transcriptions.create(
+        { model, file: sound, response_format: form, language: "en" }),
+      "ear", "ok,seconds=2.5");
+    }
+  },
+
+  async "wrong kind"() {
+    const error = await refused(OpenAI.BadRequestError, 400,
+      "invalid_request", 1, () => client().embeddings.create(
+        { model: "qwen-max", input: "one" }));
+    assert.equal(error.param, "model");
+    assert.match(error.message, /\/v1\/chat\/completions/);
   },
 
   async "wrong key"() {

@@ -6,6 +6,7 @@ Run by python_test.py inside the SDK's virtual environment; prints TAP.
 import asyncio
 import json
 import os
+import re
 import sys
 import traceback
 import urllib.request
@@ -179,6 +180,87 @@ def balance():
     assert round(told["balance"] + told["total_spent"], 9) == 5, told
 
 
+def direct(model):
+    """The provider itself, whose model has another name."""
+    return OpenAI(api_key="none", base_url=TOLD["upstream"] + "/v1"), model
+
+
+def same(call, name, model):
+    """The answer's bytes, the same of the gateway and of the provider."""
+    got = call(client(), name).content
+    wanted = call(*direct(model)).content
+    wanted = wanted.replace(b'"model":"%s"' % model.encode(),
+                            b'"model":"%s"' % name.encode())
+    changing = rb'"created": ?\d+|"id":"chatcmpl-\d+"'
+    assert (re.sub(changing, b"", got) == re.sub(changing, b"", wanted)), got
+    return got
+
+
+def completions():
+    answer = client().completions.create(model="text", prompt="Say",
+                                         max_tokens=5)
+    assert answer.choices[0].text == "word0 word1 word2 word3 word4", answer
+    assert answer.model == "text" and answer.usage.total_tokens == 14, answer
+    stream = client().completions.create(model="text", prompt="Say",
+                                         stream=True)
+    text = "".join(chunk.choices[0].text for chunk in stream)
+    assert text.startswith("word0 word1"), text
+    same(lambda c, m: c.completions.with_raw_response.create(
+        model=m, prompt=["a", "b"]), "text", "ok")
+
+
+def embeddings():
+    # The SDK asks for base64 when it is not told, and decodes it.
+    vector = client().embeddings.create(model="vectors", input="one",
+                                        dimensions=16).data[0].embedding
+    plain = client().embeddings.create(model="vectors", input="one",
+                                       dimensions=16, encoding_format="float")
+    assert vector == plain.data[0].embedding and len(vector) == 16, vector
+    for given in ("one", ["one", "two"], [5, 6], [[5, 6], [7]]):
+        same(lambda c, m, given=given: c.embeddings.with_raw_response.create(
+            model=m, input=given), "vectors", "ok")
+
+
+def images():
+    answer = client().images.generate(model="painter", prompt="a cat", n=2,
+                                      quality="hd")
+    assert [image.b64_json for image in answer.data] == 2 * [
+        "iVBORw0KGgo="], answer
+    same(lambda c, m: c.images.with_raw_response.generate(
+        model=m, prompt="a cat"), "painter", "ok")
+
+
+def speech():
+    def say(sdk, model):
+        return sdk.audio.speech.with_raw_response.create(
+            model=model, voice="alloy", input="Hello!",
+            response_format="wav")
+    assert len(same(say, "voice", "ok,bytes=50000")) == 50000
+    with client().audio.speech.with_streaming_response.create(
+            model="voice", voice="alloy", input="Hello!") as answer:
+        assert answer.headers["content-type"] == "audio/mpeg"
+        assert sum(map(len, answer.iter_bytes())) == 50000
+
+
+def transcriptions():
+    sound = ("a.mp3", bytes(range(256)) * 100, "audio/mpeg")
+    answer = client().audio.transcriptions.create(model="ear", file=sound)
+    assert answer.text.startswith("word0 word1"), answer
+    for form in ("json", "verbose_json", "text", "srt", "vtt"):
+        same(lambda c, m, form=form:
+             c.audio.transcriptions.with_raw_response.create(
+                 model=m, file=sound, response_format=form, language="en"),
+             "ear", "ok,seconds=2.5")
+
+
+def wrong_kind():
+    error = refused(openai.BadRequestError, 400, "invalid_request", 1,
+                    lambda: client().embeddings.create(model="qwen-max",
+                                                       input="one"))
+    assert error.param == "model", error
+    assert "/v1/chat/completions" in error.message, error
+
+
 def wrong_key():
     refused(openai.AuthenticationError, 401, "invalid_api_key", 1,
             lambda: create("qwen-max", "sk-farebox-wrong"))
@@ -240,7 +322,8 @@ def provider_stalls():
 TESTS = (manual_example, minimal_example, router_example, nexus_example,
          stream_example, environment_variables, cost_header,
          fields_pass_through, models_list, models_retrieve, many_at_once,
-         balance, wrong_key, no_money, unknown_model, wrong_fields,
+         balance, completions, embeddings, images, speech, transcriptions,
+         wrong_kind, wrong_key, no_money, unknown_model, wrong_fields,
          unsupported_endpoint, provider_complains, provider_fails,
          provider_stalls)
 

@@ -36,6 +36,18 @@ MODELS["tells"] = {"route": "test ok,events=5"}
 MODELS["breaks"] = {"route": "test stream-error,after=3"}
 MODELS["slow"] = {"route": "test ok,events=100,gap=0.1"}
 
+# One of each other kind, as the provider knows them by the same names.
+NO_TOKENS = {"price_input": None, "price_output": None}
+MODELS["text"] = {"route": "test ok", "kind": "completion"}
+MODELS["vectors"] = {"route": "test ok", "kind": "embedding",
+                     "price_output": None}
+MODELS["painter"] = {"route": "test ok", "kind": "image",
+                     "price_images": "0.04, hd 0.08", **NO_TOKENS}
+MODELS["voice"] = {"route": "test ok,bytes=50000", "kind": "speech",
+                   "price_characters": "15", **NO_TOKENS}
+MODELS["ear"] = {"route": "test ok,seconds=2.5", "kind": "transcription",
+                 "price_second": "0.0001", **NO_TOKENS}
+
 
 def skip_all(reason):
     """The whole suite is skipped."""
