@@ -137,6 +137,40 @@ failures_before_the_first_byte_cost_nothing(void **state)
 	gateway_check_ledger(g);
 }
 
+static struct fake_provider pair[2];
+
+/* Another provider is asked until there is sound, and not behind that. */
+static void
+another_provider_speaks(void **state)
+{
+	static const struct fake_step some[] = { { .piece = "some" } };
+	static const char body[] = "{\"model\":\"pair\",\"input\":\"Hi\"}";
+	struct gateway *g = *state;
+
+	gateway_configure(g,
+	    "[provider aaa]\nbase_url = http://aaa.example/v1\n"
+	    "[provider bbb]\nbase_url = http://bbb.example/v1\n"
+	    "[model pair]\nkind = speech\nprice_characters = 15\n"
+	    "route = aaa\nroute = bbb\n");
+	gateway_watch(g);
+	fake_upstream_reset(NULL);
+	pair[0] = (struct fake_provider){ .host = "aaa",
+		.rc = UPSTREAM_BROKEN };
+	pair[1] = (struct fake_provider){ .host = "bbb", .body = "sound" };
+	fake_upstream.providers = pair;
+	fake_upstream.n_providers = 2;
+	assert_string_equal(speak(g, body)->body, "sound");
+	assert_string_equal(fake_upstream.order, "aaa bbb");
+	assert_int_equal(gateway_last_usage(g).cost.nano, 2 * 15000);
+	pair[0].steps = some;
+	pair[0].n_steps = 1;
+	fake_upstream.order[0] = '\0';
+	assert_string_equal(speak(g, body)->body, "som");
+	assert_string_equal(fake_upstream.order, "aaa");
+	assert_int_equal(gateway_last_usage(g).cost.nano, 2 * 15000);
+	gateway_check_ledger(g);
+}
+
 static const struct {
 	const char *body, *param;
 } wrong[] = {
@@ -172,6 +206,7 @@ main(void)
 		TEST(one_that_breaks_off_is_billed),
 		TEST(a_client_that_leaves_pays),
 		TEST(failures_before_the_first_byte_cost_nothing),
+		TEST(another_provider_speaks),
 		TEST(wrong_fields_are_refused),
 	};
 

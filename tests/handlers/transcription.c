@@ -375,6 +375,41 @@ a_retry_is_known(void **state)
 	gateway_check_ledger(g);
 }
 
+static struct fake_provider pair[2];
+
+/* The first provider fails when it has seen all of it; so does the second. */
+static void
+another_provider_gets_all_of_it(void **state)
+{
+	static const char form[] = FIELD("model", "pair") SOUND("0123456789")
+	    END;
+	static const char wanted[] = FIELD("model", "second-ear")
+	    SOUND("0123456789") END;
+	struct gateway *g = *state;
+
+	gateway_configure(g, "spool_dir = .\n"
+	    "[provider aaa]\nbase_url = http://aaa.example/v1\n"
+	    "[provider bbb]\nbase_url = http://bbb.example/v1\n"
+	    "[model pair]\nkind = transcription\nprice_second = 0.0001\n"
+	    "audio_bytes_per_second_min = 1\n"
+	    "route = aaa first\nroute = bbb second-ear\n");
+	gateway_watch(g);
+	fake_upstream_reset(HEARD);
+	fake_upstream.type = "application/json";
+	pair[0] = (struct fake_provider){ .host = "aaa", .http = 503 };
+	pair[1] = (struct fake_provider){ .host = "bbb", .body = HEARD };
+	fake_upstream.providers = pair;
+	fake_upstream.n_providers = 2;
+	assert_int_equal(hear(g, form)->http, 200);
+	assert_string_equal(fake_upstream.order, "aaa bbb");
+	assert_string_equal(fake_upstream.asked, wanted);
+	assert_int_equal(gateway_last_usage(g).cost.nano, 4000 * 100);
+	pair[1].rc = UPSTREAM_BROKEN;
+	assert_error(hear(g, form), 502, "upstream_error", NULL);
+	assert_int_equal(gateway_last_usage(g).cost.nano, 0);
+	gateway_check_ledger(g);
+}
+
 #define TEST(name) \
 	cmocka_unit_test_setup_teardown(name, setup, gateway_teardown)
 
@@ -393,6 +428,7 @@ main(void)
 		TEST(a_directory_that_is_not_there_is_our_fault),
 		TEST(answers_of_nothing_are_not_billed),
 		TEST(a_retry_is_known),
+		TEST(another_provider_gets_all_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
