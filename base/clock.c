@@ -1,4 +1,4 @@
-/* clock.c: the two clocks, and times as text. */
+/* clock.c: the clocks, and times as text. */
 #include "base/clock.h"
 
 #include <time.h>
@@ -12,13 +12,29 @@ clock_wall_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int64_t
-clock_mono_us(void)
+static int64_t
+read_us(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t
+clock_mono_us(void)
+{
+	return read_us(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_boot_us(void)
+{
+#ifdef CLOCK_BOOTTIME
+	return read_us(CLOCK_BOOTTIME);
+#else
+	return read_us(CLOCK_MONOTONIC);
+#endif
 }
 
 char *

@@ -1,4 +1,4 @@
-/* clock.h: the two clocks, and times as text. */
+/* clock.h: the clocks, and times as text. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
@@ -11,6 +11,12 @@ int64_t clock_wall_ms(void);
 
 /* Monotonic clock in microseconds. For durations and deadlines. */
 int64_t clock_mono_us(void);
+
+/*
+ * The same where the system has one that goes on while the machine is
+ * suspended. For what outlives a process, but not a reboot.
+ */
+int64_t clock_boot_us(void);
 
 /* "2025-06-17T12:00:00Z" */
 char *clock_format(int64_t wall_ms, char text[CLOCK_TEXT_SIZE]);

@@ -15,6 +15,7 @@ db_libfarebox_db_a_SOURCES = \
 	db/key.c db/key.h db/key_list.c \
 	db/key_address.c db/key_authenticate.c db/key_rotate.c \
 	db/ledger.c db/ledger.h db/ledger_check.c \
+	db/limit.c db/limit.h \
 	db/manifest.c db/manifest_private.h \
 	db/pepper.c db/pepper.h db/pepper_list.c \
 	db/place.c db/place.h \
@@ -30,6 +31,7 @@ db_libfarebox_db_a_SOURCES = \
 	db/tally.c db/tally.h \
 	db/transact.c \
 	db/usage.c db/usage.h \
+	db/window.c db/window_mend.c db/window_private.h \
 	db/workdir.c db/workdir.h
 
 db_test_libs = db/libfarebox-db.a base/libfarebox-base.a $(DB_ALL_LIBS) \
@@ -41,7 +43,7 @@ store_tests = tests/store/answer tests/store/backup \
 	tests/store/export tests/store/key_care \
 	tests/store/ledger tests/store/pepper tests/store/place \
 	tests/store/shared \
-	tests/store/space
+	tests/store/space tests/store/window
 check_PROGRAMS += $(store_tests)
 TESTS += $(store_tests)
 
@@ -65,6 +67,8 @@ tests_store_place_LDADD = $(db_test_libs)
 tests_store_place_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=statfs
 tests_store_shared_SOURCES = tests/store/shared.c
 tests_store_shared_LDADD = $(db_test_libs)
+tests_store_window_SOURCES = tests/store/window.c
+tests_store_window_LDADD = $(db_test_libs)
 tests_store_space_SOURCES = tests/store/space.c $(scratch_sources)
 tests_store_space_LDADD = $(db_test_libs)
 tests_store_ledger_SOURCES = tests/store/ledger.c $(scratch_sources)

@@ -195,6 +195,7 @@ store_close(struct store *store)
 		gate_leave(store->gate);
 	}
 	gate_close(store->gate);
+	shared_close(store->limits);
 	secret_wipe(store->peppers, sizeof(store->peppers));
 	free(store->dir);
 	free(store);

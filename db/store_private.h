@@ -12,6 +12,7 @@
 #include "db/key.h"
 #include "db/ledger.h"
 #include "db/pepper.h"
+#include "db/shared.h"
 #include "db/store.h"
 
 /*
@@ -70,6 +71,7 @@ struct store {
 	struct pepper_stamp pepper_stamp; /* of the file they came from */
 	bool held;                 /* this process has an outstanding hold */
 	struct hold hold;
+	struct shared *limits;     /* of limit.c; NULL until it is needed */
 	bool retire;
 	uint64_t orphans_released;
 	int64_t free_bytes_min;    /* 0: no guard */
