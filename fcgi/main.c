@@ -70,6 +70,7 @@ work(const struct start *start)
 	struct worker_options options = {
 		.config = conf_path(start->config),
 		.kept = start->kept,
+		.workers = start->workers > 0 ? start->workers : 0,
 		.cgi = start->mode == START_CGI,
 	};
 

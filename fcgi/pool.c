@@ -20,6 +20,7 @@ enum {
 	PAUSE_MAX_US = 10000000,
 	KEPT_FD = 3,            /* where a worker finds the kept copy */
 	NO_EXEC = 127,
+	NUMBER_TEXT_SIZE = 12,
 };
 
 static const char kept_path[] = "/proc/self/fd/3";
@@ -59,14 +60,17 @@ place(int fd, int number)
 
 /* The child's part of a start: does not return. */
 static void
-become_worker(const struct seat *seat, const char *config, int kept_fd,
+become_worker(const struct pool *pool, const struct seat *seat, int kept_fd,
     pid_t supervisor)
 {
+	char workers[NUMBER_TEXT_SIZE];
 	const char *const command[] = {
-		"farebox.fcgi", "--config", config, "--worker", kept_path, NULL,
+		"farebox.fcgi", "--config", pool->config, "--worker",
+		kept_path, "--workers", workers, NULL,
 	};
 	sigset_t none;
 
+	snprintf(workers, sizeof(workers), "%d", pool->n_workers);
 	/* Until it listens to SIGHUP: it reads the configuration anyway. */
 	signal(SIGHUP, SIG_IGN);
 	/* A worker does not outlive its supervisor. */
@@ -104,7 +108,7 @@ pool_fill(struct pool *pool, int kept_fd)
 			continue;
 		child = fork();
 		if (child == 0)
-			become_worker(seat, pool->config, kept_fd, self);
+			become_worker(pool, seat, kept_fd, self);
 		if (child < 0) {
 			log_line(LOG_LEVEL_ERROR, "cannot start a worker");
 			wait_longer(seat, now_us);

@@ -14,7 +14,7 @@ fcgi_libfarebox_fcgi_a_SOURCES = \
 	fcgi/serve_credit.c \
 	fcgi/serve_form.c \
 	fcgi/serve_key.c \
-	fcgi/serve_log.c \
+	fcgi/serve_limit.c fcgi/serve_log.c \
 	fcgi/start.c fcgi/start.h \
 	fcgi/supervisor.c fcgi/supervisor.h \
 	fcgi/worker.c fcgi/worker.h

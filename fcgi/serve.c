@@ -73,7 +73,14 @@ step_route(struct exchange *x)
 static bool
 step_authenticate(struct exchange *x)
 {
-	return !needs(x, NEEDS_KEY) || serve_authenticate(x);
+	return !needs(x, NEEDS_KEY) || serve_authenticate(x) ||
+	       serve_stranger(x);
+}
+
+static bool
+step_admit(struct exchange *x)
+{
+	return !needs(x, NEEDS_KEY) || serve_admit(x);
 }
 
 static bool
@@ -109,6 +116,12 @@ step_prepare(struct exchange *x)
 }
 
 static bool
+step_limit(struct exchange *x)
+{
+	return !needs(x, NEEDS_CREDIT) || serve_limit(x);
+}
+
+static bool
 step_hold(struct exchange *x)
 {
 	/* Nothing is held for what no provider can be asked. */
@@ -129,13 +142,16 @@ static const struct {
 } steps[STEP__COUNT] = {
 	[STEP_ROUTE] = { "route", step_route, NULL },
 	[STEP_AUTHENTICATE] = { "authenticate", step_authenticate, NULL },
+	[STEP_ADMIT] = { "admit", step_admit, NULL },
 	[STEP_BODY] = { "body", step_body, NULL },
 	[STEP_PARSE] = { "parse", step_parse, NULL },
 	[STEP_RECALL] = { "recall", step_recall, NULL },
 	[STEP_PREPARE] = { "prepare", step_prepare, NULL },
+	[STEP_LIMIT] = { "limit", step_limit, NULL },
 	[STEP_HOLD] = { "hold", step_hold, NULL },
 	[STEP_HANDLE] = { "handle", step_handle, NULL },
 	[STEP_SETTLE] = { "settle", NULL, serve_settle },
+	[STEP_LEAVE] = { "leave", NULL, serve_leave },
 	[STEP_RESPOND] = { "respond", NULL, serve_respond },
 	[STEP_REMEMBER] = { "remember", NULL, serve_remember },
 };
@@ -208,6 +224,7 @@ serve(const struct serve_tools *tools, struct client *client)
 	struct exchange x = {
 		.arena = tools->arena,
 		.conf = tools->conf,
+		.workers = tools->workers,
 		.store = tools->store,
 		.health = tools->health,
 		.tally = tools->tally,

@@ -221,13 +221,25 @@ is_billed(const struct exchange *x)
 	return x->produced && (x->err == ERR_NONE || x->began);
 }
 
+/*
+ * Those whom a limit refuses are many and cost nothing, and are to remain so:
+ * they have a line in the log, and no usage record.
+ */
+static bool
+is_refused(const struct exchange *x)
+{
+	return x->err == ERR_RATE_LIMIT || x->err == ERR_TOKEN_RATE_LIMIT ||
+	       x->err == ERR_CONCURRENCY_LIMIT || x->err == ERR_GATEWAY_BUSY;
+}
+
 void
 serve_settle(struct exchange *x)
 {
 	if (x->held) {
 		if (!is_billed(x) || !charge(x))
 			let_go(x);
-	} else if (x->authenticated && x->endpoint->needs & NEEDS_CREDIT) {
+	} else if (x->authenticated && x->endpoint->needs & NEEDS_CREDIT &&
+	    !is_refused(x)) {
 		record_unmetered(x);
 	}
 }

@@ -223,6 +223,7 @@ begin(struct supervisor *s)
 		return false;
 	}
 	s->pool.config = options->config;
+	s->pool.n_workers = options->workers;
 	return open_listeners(s) &&
 	       pool_add(&s->pool, s->listener.fd, options->workers) &&
 	       pool_add(&s->pool, s->light_listener.fd, options->light);

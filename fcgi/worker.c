@@ -228,6 +228,7 @@ serve_one(struct worker *w)
 		open_store(w);
 	tools = (struct serve_tools){
 		.conf = w->conf,
+		.workers = w->options->workers,
 		.store = w->store,
 		.health = w->health,
 		.tally = w->tally,

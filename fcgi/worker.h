@@ -3,6 +3,7 @@
 #define FCGI_WORKER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* How a program of ours is started again; see store_options.recover_command. */
 #define SELF_PATH "/proc/self/exe"
@@ -14,6 +15,7 @@ struct worker_options {
 	 * is wrong; NULL without a supervisor.
 	 */
 	const char *kept;
+	int64_t workers;    /* of the supervisor; 0 without one */
 	bool cgi;           /* one CGI request; else FastCGI's on fd 0 */
 };
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/tokens.h"
 #include "handlers/chat_private.h"
 #include "handlers/relay.h"
 #include "handlers/response.h"
@@ -21,6 +22,7 @@ enum {
 	/* How long after [DONE] a provider may take to end its answer, which
 	 * keeps the connection for the next call. */
 	LINGER_US = 200000,
+	PACE_NAP_US = 50000, /* between two looks for reasons to stop */
 	WHOLE_SIZE_MIN = 16384,
 };
 
@@ -42,6 +44,7 @@ struct chat_stream {
 	size_t whole_len, whole_size;
 	int64_t began_us; /* of the call */
 	int64_t told_us;  /* when the client was last sent something */
+	int64_t paced_us; /* when output that is paced began; 0: not yet */
 	int64_t done_us;  /* of [DONE]; 0: it has not come */
 	bool unsent;      /* something was written and not flushed */
 };
@@ -77,16 +80,7 @@ flush(struct chat_stream *s)
 	return response_flush(s->x) || client_left(s);
 }
 
-static bool
-tell_chunk(struct chat_stream *s)
-{
-	if (!s->x->began)
-		response_begin(s->x);
-	s->x->began_idle = false;
-	s->unsent = true;
-	return response_event(s->x, s->scan.text, s->scan.text_len) ||
-	       client_left(s);
-}
+static bool tell_chunk(struct chat_stream *s);
 
 /* Some keep a connection alive with events of nothing. */
 static bool
@@ -288,6 +282,49 @@ beat(void *context)
 		left_us = beat_at_us(s) - clock_mono_us();
 	}
 	return until_beat_ms(s, left_us);
+}
+
+/* How long ago, or in how long, the output so far is due at the plan's pace. */
+static int64_t
+ahead_us(struct chat_stream *s)
+{
+	int64_t now_us = clock_mono_us(), due_us;
+	int64_t tokens = tokens_text_estimate((size_t)s->scan.text_bytes);
+
+	if (!s->paced_us)
+		s->paced_us = now_us;
+	if (__builtin_mul_overflow(tokens, 1000000, &due_us))
+		return 0;
+	return s->paced_us + due_us / s->x->limits.tps - now_us;
+}
+
+/*
+ * Waits until more output may follow, while the provider waits for us. False
+ * when there is a reason to stop.
+ */
+static bool
+keep_pace(struct chat_stream *s)
+{
+	int64_t left_us;
+
+	while ((left_us = ahead_us(s)) > 0) {
+		if (must_stop(s) || (s->x->client->has_left &&
+		    look_for_client(s)) || beat(s) <= 0)
+			return false;
+		clock_sleep_us(left_us < PACE_NAP_US ? left_us : PACE_NAP_US);
+	}
+	return true;
+}
+
+static bool
+tell_chunk(struct chat_stream *s)
+{
+	if (!s->x->began)
+		response_begin(s->x);
+	s->unsent = true;
+	if (!response_event(s->x, s->scan.text, s->scan.text_len))
+		return client_left(s);
+	return !s->x->limits.tps || (flush(s) && keep_pace(s));
 }
 
 static void

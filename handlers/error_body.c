@@ -39,7 +39,8 @@ retry_after(struct exchange *x)
 	    RETRY_AFTER_USUAL_MS;
 	char text[NUMBER_TEXT_SIZE];
 
-	if (ms > RETRY_AFTER_MAX_MS)
+	/* When a limit lets a request in is known, and earlier is in vain. */
+	if (ms > RETRY_AFTER_MAX_MS && err_row(x->err)->http != 429)
 		ms = RETRY_AFTER_MAX_MS;
 	snprintf(text, sizeof(text), "%" PRId64, (ms + 999) / 1000);
 	exchange_header(x, "Retry-After", text);

@@ -16,6 +16,7 @@
 #include "db/health.h"
 #include "db/key.h"
 #include "db/ledger.h"
+#include "db/limit.h"
 #include "db/tally.h"
 #include "handlers/form.h"
 #include "upstream/call.h"
@@ -80,6 +81,7 @@ struct exchange {
 	/* The tools of the worker; they outlive the request. */
 	struct arena *arena;
 	const struct conf *conf;
+	int64_t workers;     /* that share the work; 0: nobody knows */
 	struct store *store;
 	struct health *health; /* NULL: of nobody anything is known */
 	struct tally *tally;   /* NULL: nothing is counted */
@@ -110,6 +112,12 @@ struct exchange {
 	bool authenticated;
 	struct key key;
 	struct account account;
+
+	/* What limits that has; see fcgi/serve_limit.c. */
+	struct limit_ask limits;
+	struct limit_pass pass;
+	struct limit_state limits_left; /* valid with has_limits */
+	bool has_limits;
 
 	/* What it costs. */
 	const struct model *model;

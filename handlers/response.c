@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "handlers/error_body.h"
 
-enum { LINE_SIZE = 512 };
+enum { LINE_SIZE = 512, MS_PER_S = 1000 };
 
 /* The statuses that error.def and the handlers use. */
 static const struct {
@@ -151,6 +151,58 @@ put_facts(struct exchange *x)
 		    money_format(x->cost, cost));
 }
 
+/* As OpenAI writes it: "20ms", "7.66s", "1m0.5s"; out has LINE_SIZE bytes. */
+static const char *
+format_wait(int64_t ms, char *out)
+{
+	int64_t seconds = ms / MS_PER_S, rest = ms % MS_PER_S;
+	char fraction[8] = "";
+	size_t len;
+
+	if (seconds == 0) {
+		snprintf(out, LINE_SIZE, "%" PRId64 "ms", rest);
+		return out;
+	}
+	if (rest) {
+		snprintf(fraction, sizeof(fraction), ".%03d", (int)rest);
+		len = strlen(fraction);
+		while (fraction[len - 1] == '0')
+			fraction[--len] = '\0';
+	}
+	if (seconds < 60)
+		snprintf(out, LINE_SIZE, "%" PRId64 "%ss", seconds, fraction);
+	else
+		snprintf(out, LINE_SIZE, "%" PRId64 "m%" PRId64 "%ss",
+		    seconds / 60, seconds % 60, fraction);
+	return out;
+}
+
+/* The key's limits, and what the present minute leaves of them. */
+static void
+put_limits(struct exchange *x)
+{
+	const struct limit_state *left = &x->limits_left;
+	char wait[LINE_SIZE];
+
+	if (!x->has_limits)
+		return;
+	format_wait(left->empty_ms, wait);
+	if (x->limits.rpm) {
+		put_number(x, "x-ratelimit-limit", x->limits.rpm);
+		put_number(x, "x-ratelimit-remaining", left->requests_left);
+		put_number(x, "x-ratelimit-limit-requests", x->limits.rpm);
+		put_number(x, "x-ratelimit-remaining-requests",
+		    left->requests_left);
+		put_header(x, "x-ratelimit-reset-requests", wait);
+	}
+	if (x->limits.tpm) {
+		put_number(x, "x-ratelimit-limit-tokens", x->limits.tpm);
+		put_number(x, "x-ratelimit-remaining-tokens",
+		    left->tokens_left);
+		put_header(x, "x-ratelimit-reset-tokens", wait);
+	}
+}
+
 static void
 put_whole_headers(struct exchange *x)
 {
@@ -183,6 +235,7 @@ put_head(struct exchange *x)
 	else
 		put_whole_headers(x);
 	put_facts(x);
+	put_limits(x);
 	put_cors(x);
 	for (size_t i = 0; i < x->n_headers; i++)
 		put_header(x, x->headers[i].name, x->headers[i].value);

@@ -46,6 +46,7 @@ handlers_tests = \
 	tests/handlers/documents \
 	tests/handlers/key_use \
 	tests/handlers/life \
+	tests/handlers/limits \
 	tests/handlers/pages \
 	tests/handlers/retry \
 	tests/handlers/routes \
@@ -95,6 +96,12 @@ tests_handlers_key_use_SOURCES = tests/handlers/key_use.c \
 tests_handlers_key_use_LDADD = $(handlers_test_libs)
 tests_handlers_life_SOURCES = tests/handlers/life.c $(handlers_test_sources)
 tests_handlers_life_LDADD = $(handlers_test_libs)
+# The limits' clock is the test's.
+tests_handlers_limits_SOURCES = tests/handlers/limits.c \
+	$(handlers_test_sources)
+tests_handlers_limits_LDADD = $(handlers_test_libs)
+tests_handlers_limits_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_boot_us \
+	-Wl,--wrap=clock_wall_ms
 tests_handlers_pages_SOURCES = tests/handlers/pages.c $(handlers_test_sources)
 tests_handlers_pages_LDADD = $(handlers_test_libs)
 tests_handlers_retry_SOURCES = tests/handlers/retry.c $(handlers_test_sources)

@@ -104,7 +104,24 @@ choose(const struct ways *ways)
 	return choice_make(choices, routes->n, choice_point());
 }
 
-/* Takes the route, unless another process was quicker with the probe. */
+/* Counts the request among those that its provider is asked at once. */
+static bool
+finds_place(struct ways *ways, const struct provider *provider)
+{
+	struct exchange *x = ways->x;
+
+	if (!provider->concurrency && !ways->is_counted)
+		return true;
+	ways->is_counted = limit_ask_provider(x->store, provider->name,
+	    provider->concurrency);
+	if (!ways->is_counted)
+		exchange_detail(x, "provider %s has its %" PRId64 " requests",
+		    provider->name, provider->concurrency);
+	return ways->is_counted;
+}
+
+/* Takes the route, unless another process was quicker with the probe or with
+ * the last place. */
 static bool
 enter(struct ways *ways, size_t i)
 {
@@ -112,6 +129,10 @@ enter(struct ways *ways, size_t i)
 	const struct route *route = &x->model->route.list[i];
 	struct health_rule rule = health_rule_of(route->provider);
 
+	if (!finds_place(ways, route->provider)) {
+		ways->tried[i]++;
+		return false;
+	}
 	if (!health_enter(x->health, &rule, &ways->pass))
 		return false;
 	ways->tried[i]++;

@@ -12,6 +12,7 @@ struct ways {
 	int64_t until_us;  /* the deadline of all calls together */
 	size_t tried[MODEL_ROUTES_MAX]; /* how often each route was */
 	size_t n_tried;
+	bool is_counted;   /* among the requests of a provider */
 	struct health_pass pass; /* of the call that runs */
 	bool settled;      /* its health is told already */
 	int64_t began_us;  /* when that call did */

@@ -20,6 +20,7 @@ http_tests = \
 	tests/http/fault_test.py \
 	$(hosting_tests) \
 	tests/http/kill_test.py \
+	tests/http/limit_test.py \
 	tests/http/kinds_test.py \
 	tests/http/memory_test.py \
 	tests/http/quickstart_test.py \

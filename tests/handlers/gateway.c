@@ -22,6 +22,9 @@ const char good_answer[] = "{\"id\":\"chatcmpl-1\", \"object\":"
     "{\"prompt_tokens\":9,\"completion_tokens\":12,\"total_tokens\":21}}";
 
 static const char usual_conf[] =
+    "[plan default]\n"
+    "rpm = 0\n"
+    "tpm = 0\n"
     "[provider main]\n"
     "base_url = http://127.0.0.1:9/v1/\n"
     "key_file = provider.key\n"
@@ -66,7 +69,8 @@ gateway_configure(struct gateway *g, const char *lines)
 	char head[2048], path[128];
 
 	snprintf(head, sizeof(head), "[farebox]\nstore = store\n%s\n", lines);
-	write_file(g, "farebox.conf", head, usual_conf);
+	write_file(g, "farebox.conf", head, strstr(lines, "[plan default]") ?
+	    strstr(usual_conf, "[provider") : usual_conf);
 	snprintf(path, sizeof(path), "%s/farebox.conf", g->dir);
 	conf_free(g->conf);
 	g->conf = conf_load(path, &problems);

@@ -183,12 +183,19 @@ class Upstream:
         return self.ask("GET", "/_count")["open"]
 
 
+# What a test that is not about limits is not to meet.
+NO_LIMITS = {"rpm": "0", "tpm": "0"}
+NO_SPARE = {"address_rpm": "0", "workers_spare": "0"}
+
+
 class Gateway:
     """Farebox behind a web server, with a store and a folder of its own."""
 
     def __init__(self, front, models, *, workers=4, light=1, settings=None,
-                 provider=None, providers=None, server_extra=""):
+                 provider=None, providers=None, plans=None,
+                 server_extra=""):
         self.front = front
+        self.plans = {"default": NO_LIMITS, **(plans or {})}
         self.workers = workers
         self.light = light
         self.settings = settings or {}
@@ -251,12 +258,14 @@ class Gateway:
         here = {"base_url": self.upstream.url, "key_file": self.path("key"),
                 **calm}
         sections = [("farebox", {"store": self.path("store"),
-                                 **self.settings}),
+                                 **NO_SPARE, **self.settings}),
                     ("provider test", {**here, **self.provider}),
                     ("provider gone", {"base_url": "http://127.0.0.1:1/v1",
                                        **calm})]
         for name, options in self.providers.items():
             sections.append((f"provider {name}", {**here, **options}))
+        for name, options in self.plans.items():
+            sections.append((f"plan {name}", options))
         for name, options in models.items():
             sections.append((f"model {name}", {
                 "route": f"test {name}", "price_input": "0.14",

@@ -21,7 +21,13 @@ PATIENCE = 60
 CONFIG = """\
 [farebox]
 store = {store}
+workers_spare = 0
+address_rpm = 0
 {settings}
+
+[plan default]
+rpm = 0
+tpm = 0
 
 [provider test]
 base_url = {url}

@@ -137,7 +137,9 @@ def two_keys_share_a_balance(gateway):
     equal(gateway.books("shared")["balance"], 0, "the balance")
 
 
-run(lambda front: Gateway(front, {"full": MODEL}, workers=8), [
+run(lambda front: Gateway(front, {"full": MODEL}, workers=8,
+                          settings={"workers_spare": "1",
+                                    "busy_wait_ms": "20000"}), [
     ("the hold equals the cost", the_hold_is_as_computed),
     ("64 clients, a balance of 10 holds", a_balance),
     ("64 clients, a key's budget of 10 holds", a_key_budget),

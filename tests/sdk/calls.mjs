@@ -293,6 +293,15 @@ const tests = {
     assert.match(error.message, /\/v1\/chat\/completions/);
   },
 
+  async "limited key"() {
+    const sdk = client(told.single_key, { maxRetries: 9 });
+    const answers = await Promise.all([1, 2].map(() =>
+      sdk.chat.completions.create({ model: "pause", messages: hello })));
+    assert.deepEqual(answers.map((answer) => answer.model),
+      ["pause", "pause"]);
+    assert.ok(attempts.length > 2, "no retry");
+  },
+
   async "provider complains"() {
     const error = await refused(OpenAI.BadRequestError, 400,
       "context_length_exceeded", 1, () => create("complains"));

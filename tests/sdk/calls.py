@@ -174,6 +174,21 @@ def many_at_once():
         answered(answer, "qwen-max")
 
 
+def limited_key():
+    """What is refused at first is let in when the SDK tries again."""
+    async def ask():
+        sdk = AsyncOpenAI(api_key=TOLD["single_key"],
+                          base_url=TOLD["base_url"], max_retries=9)
+        async with sdk:
+            return await asyncio.gather(*(
+                sdk.chat.completions.with_raw_response.create(
+                    model="pause", messages=HELLO) for _ in range(2)))
+    replies = asyncio.run(ask())
+    for reply in replies:
+        answered(reply.parse(), "pause")
+    assert sum(reply.retries_taken for reply in replies) > 0, "no retry"
+
+
 def balance():
     told = client().get("/balance", cast_to=object)
     assert told["currency"] == "USD" and 0 < told["balance"] < 5, told
@@ -322,7 +337,8 @@ def provider_stalls():
 TESTS = (manual_example, minimal_example, router_example, nexus_example,
          stream_example, environment_variables, cost_header,
          fields_pass_through, models_list, models_retrieve, many_at_once,
-         balance, completions, embeddings, images, speech, transcriptions,
+         limited_key, balance, completions, embeddings, images, speech,
+         transcriptions,
          wrong_kind, wrong_key, no_money, unknown_model, wrong_fields,
          unsupported_endpoint, provider_complains, provider_fails,
          provider_stalls)

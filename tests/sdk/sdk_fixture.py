@@ -34,6 +34,7 @@ MODELS["complains"] = {"route": "test status,code=400"}
 MODELS["stalls"] = {"route": "deaf ok,delay=600"}
 MODELS["tells"] = {"route": "test ok,events=5"}
 MODELS["breaks"] = {"route": "test stream-error,after=3"}
+MODELS["pause"] = {"route": "test ok,delay=1.2"}
 MODELS["slow"] = {"route": "test ok,events=100,gap=0.1"}
 
 # One of each other kind, as the provider knows them by the same names.
@@ -96,6 +97,7 @@ def told(gateway):
         "key": gateway.open_account("sdk", "5"),
         "poor_key": gateway.open_account("poor", "0.000001"),
         "chat_key": gateway.mint("sdk", "--scope", "qwen-max"),
+        "single_key": gateway.mint("sdk", "--concurrency", "1"),
         "models": sorted(MODELS),
         "upstream": f"http://127.0.0.1:{gateway.upstream.port}",
     }
