@@ -14,6 +14,7 @@
 #include "admin/doctor.h"
 #include "base/clock.h"
 #include "db/gate.h"
+#include "db/health.h"
 #include "db/place.h"
 #include "db/space.h"
 
@@ -151,6 +152,44 @@ look_at_gate(struct doctor *d, const char *dir)
 	gate_close(gate);
 }
 
+static void
+say_provider(struct doctor *d, const struct provider *provider,
+    const struct health_view *view)
+{
+	const char *program = d->s->args->program;
+
+	if (view->pin == HEALTH_KEPT_OPEN)
+		doctor_say(d, FINDING_NOTE, "provider", "%s is not asked, as "
+		    "was decided by hand; when it may be, type: %s provider "
+		    "reset %s", provider->name, program, provider->name);
+	else if (view->open)
+		doctor_say(d, FINDING_PROBLEM, "provider", "%s failed too "
+		    "often and is not asked (%s); what it is like now, tells: "
+		    "%s provider list", provider->name, view->why, program);
+	else if (view->keys_aside > 0 && provider->n_keys > 0)
+		doctor_say(d, FINDING_PROBLEM, "provider", "%s refused %d of "
+		    "%zu keys (%s); look at its account there, then type: %s "
+		    "provider reset %s", provider->name,
+		    (int)view->keys_aside, provider->n_keys, view->why,
+		    program, provider->name);
+}
+
+/* What the gateway has learnt about the providers. */
+static void
+look_at_providers(struct doctor *d, const struct conf *conf)
+{
+	struct health *health = health_open(conf->store);
+	struct health_view view;
+
+	for (size_t i = 0; health && i < conf->n_providers; i++) {
+		struct health_rule rule = health_rule_of(&conf->providers[i]);
+
+		if (health_show(health, &rule, &view))
+			say_provider(d, &conf->providers[i], &view);
+	}
+	health_close(health);
+}
+
 /* As its owner, whom the gateway runs as. */
 static void
 open_store(struct doctor *d, const struct conf *conf)
@@ -172,6 +211,7 @@ open_store(struct doctor *d, const struct conf *conf)
 	doctor_say(d, FINDING_GOOD, "store", "%s can be opened, and belongs "
 	    "to this user alone", conf->store);
 	look_at_gate(d, conf->store);
+	look_at_providers(d, conf);
 }
 
 static void

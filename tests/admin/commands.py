@@ -312,6 +312,12 @@ def configuration(tap, bench):
     tap.ok(sample.rc == OK and "[farebox]" in sample.out, "config sample")
 
 
+def doctor_says(bench):
+    """What is found out, each as its check and its first word."""
+    return [f"{row['check']} {row['detail'].split()[0]}"
+            for row in bench.run("doctor --json").rows()]
+
+
 def providers(tap, bench):
     rows = bench.run("model routes --json").rows()
     tap.equal([(r["id"], r["route"], r["provider_model"], r["priority"],
@@ -335,6 +341,8 @@ def providers(tap, bench):
                f"provider {verb}", answer)
         tap.ok(re.search(f"demo +{state} ", bench.run("provider list").out),
                f"provider list after {verb}")
+        tap.equal("provider demo" in doctor_says(bench), verb == "open",
+                  f"doctor after {verb}")
         fails(tap, bench.run(f"provider {verb} nobody"), NOT_FOUND,
               f"provider {verb} of no provider")
 
