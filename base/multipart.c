@@ -40,8 +40,8 @@ struct parameter {
 
 /*
  * Takes the next parameter off *rest, which ends at end. False when there is
- * none, or it is no parameter. In quotation marks a backslash hides what is
- * behind it, as some clients write them; the bytes stay as they are.
+ * none, or it is no parameter: then *rest is not at the end. A backslash is a
+ * byte like any other, and must not stand before a quotation mark.
  */
 static bool
 next_parameter(const char **rest, const char *end, struct parameter *found)
@@ -50,6 +50,7 @@ next_parameter(const char **rest, const char *end, struct parameter *found)
 
 	while (at < end && strchr("; \t", *at))
 		at++;
+	*rest = at;
 	found->name = at;
 	while (at < end && *at != '=' && *at != ';')
 		at++;
@@ -60,10 +61,12 @@ next_parameter(const char **rest, const char *end, struct parameter *found)
 	if (at < end && *at == '"') {
 		found->value = ++at;
 		while (at < end && *at != '"')
-			at += *at == '\\' && at + 1 < end ? 2 : 1;
+			at++;
 		found->value_len = (size_t)(at - found->value);
-		*rest = at < end ? at + 1 : end;
-		return at < end;
+		if (at == end || at[-1] == '\\')
+			return false;
+		*rest = at + 1;
+		return true;
 	}
 	found->value = at;
 	while (at < end && *at != ';' && !strchr(blanks, *at))
@@ -116,6 +119,7 @@ multipart_init(struct multipart *scan, const char *boundary,
 	memcpy(scan->delimiter + 4, boundary, strlen(boundary));
 	/* The line before the first boundary need not be there. */
 	scan->matched = 2;
+	scan->at_start = true;
 	scan->state = STATE_DATA;
 	scan->in_part = false;
 	scan->offset = 0;
@@ -145,6 +149,21 @@ give(struct multipart *scan, const char *data, size_t len)
 		check(scan, scan->calls->data(data, len, scan->context));
 }
 
+static bool
+is_name(const char *text, size_t len)
+{
+	static const char others[] = "_-.[]";
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+		    (c >= 'A' && c <= 'Z') || (c && strchr(others, c))))
+			return false;
+	}
+	return len > 0 && len <= MULTIPART_NAME_MAX;
+}
+
 /* What is in the disposition of a part. False when it has no usable name. */
 static bool
 read_disposition(const char *line, const char *end,
@@ -165,18 +184,16 @@ read_disposition(const char *line, const char *end,
 		if (is_named(&found, "filename") ||
 		    is_named(&found, "filename*"))
 			part->is_file = true;
+		if (is_named(&found, "name*"))
+			return false;
 		if (!is_named(&found, "name"))
 			continue;
-		if (named || found.value_len == 0 ||
-		    found.value_len > MULTIPART_NAME_MAX)
+		if (named || !is_name(found.value, found.value_len))
 			return false;
-		for (size_t i = 0; i < found.value_len; i++)
-			if (found.value[i] <= ' ' || found.value[i] >= 0x7f)
-				return false;
 		memcpy(part->name, found.value, found.value_len);
 		named = true;
 	}
-	return named;
+	return named && line == end;
 }
 
 /* Reads the lines of a head, each of which ends in CR LF. */
@@ -194,6 +211,10 @@ take_head(struct multipart *scan)
 
 		if (!end)
 			break;
+		if (end > line && strchr(blanks, *line)) {
+			malformed(scan, "a line of a part's head is folded");
+			return;
+		}
 		if ((size_t)(end - line) >= len &&
 		    strncasecmp(line, disposition, len) == 0) {
 			if (found ||
@@ -248,21 +269,39 @@ end_part(struct multipart *scan)
 	scan->in_part = false;
 }
 
+/* Nothing may stand there but the end of an empty line. */
+static bool
+before_first(struct multipart *scan)
+{
+	if (scan->in_part)
+		return false;
+	malformed(scan, "it does not begin with its boundary");
+	return true;
+}
+
 /* Bytes of a part, as many as there are; how many were taken. */
 static size_t
 data_bytes(struct multipart *scan, const char *data, size_t len)
 {
 	const char *start;
 
+	/* That the first line's end need not be there does not mean that it
+	 * must not. */
+	if (scan->at_start) {
+		scan->at_start = false;
+		if (*data == '\r')
+			scan->matched = 0;
+	}
 	if (scan->matched > 0) {
 		if (*data == scan->delimiter[scan->matched]) {
 			if (++scan->matched == scan->delimiter_len)
 				end_part(scan);
 			return 1;
 		}
-		/* It was none; only what was claimed before was invented. */
-		if (scan->in_part)
-			give(scan, scan->delimiter, scan->matched);
+		/* It was none. */
+		if (before_first(scan))
+			return 0;
+		give(scan, scan->delimiter, scan->matched);
 		scan->matched = 0;
 		return 0;
 	}

@@ -1,4 +1,11 @@
-/* multipart.h: takes a multipart/form-data body apart, however it arrives. */
+/*
+ * multipart.h: takes a multipart/form-data body apart, however it arrives.
+ *
+ * A provider reads the same body with a parser of its own, and must find the
+ * same fields in it. So what parsers are known to read in different ways is
+ * refused: bytes before the first boundary, folded lines, escaped quotation
+ * marks, encoded names.
+ */
 #ifndef BASE_MULTIPART_H
 #define BASE_MULTIPART_H
 
@@ -14,7 +21,7 @@ enum {
 
 /* What the head of a part says. */
 struct multipart_part {
-	char name[MULTIPART_NAME_MAX + 1]; /* printable ASCII */
+	char name[MULTIPART_NAME_MAX + 1]; /* letters, digits and "_-.[]" */
 	bool is_file; /* it has a filename, whatever that is */
 };
 
@@ -34,7 +41,7 @@ enum multipart_rc {
 	MULTIPART_STOPPED,   /* a call returned false */
 };
 
-/* A scan; all but why is the scanner's own. It takes no memory. */
+/* A scan; all but why and offset is the scanner's own. It takes no memory. */
 struct multipart {
 	const struct multipart_calls *calls;
 	void *context;
@@ -45,6 +52,7 @@ struct multipart {
 	size_t matched;   /* of the delimiter */
 	int state;
 	bool in_part;     /* else before the first one */
+	bool at_start;    /* nothing has come: an empty line may */
 	int64_t offset;   /* in the body */
 	char head[MULTIPART_HEAD_BYTES_MAX];
 	size_t head_len;
@@ -69,7 +77,10 @@ void multipart_init(struct multipart *scan, const char *boundary,
 enum multipart_rc multipart_feed(struct multipart *scan, const char *data,
     size_t len);
 
-/* Whether the last boundary has come: what is behind it means nothing. */
+/*
+ * Whether the last boundary has come: what is behind it, at scan->offset,
+ * means nothing.
+ */
 bool multipart_is_complete(const struct multipart *scan);
 
 #endif

@@ -201,6 +201,21 @@ form_add(struct form_maker *maker, const char *data, size_t len)
 	return false;
 }
 
+/* Behind the last boundary nothing is meant, and nothing is sent on. */
+static void
+cut_off_rest(struct form_maker *maker)
+{
+	struct form *form = maker->form;
+	int64_t end = maker->scan.offset;
+	char line_end[2];
+
+	if (pread(form->fd, line_end, 2, (off_t)end) == 2 &&
+	    memcmp(line_end, "\r\n", 2) == 0)
+		end += 2;
+	if (end < form->len)
+		form->len = end;
+}
+
 bool
 form_end(struct form_maker *maker)
 {
@@ -210,6 +225,8 @@ form_end(struct form_maker *maker)
 	if (x->err == ERR_NONE && !multipart_is_complete(&maker->scan))
 		exchange_fail(x, ERR_INVALID_REQUEST, NULL,
 		    "The form ended before its last boundary. Send it again.");
+	if (x->err == ERR_NONE)
+		cut_off_rest(maker);
 	if (x->err == ERR_NONE && !digested)
 		exchange_fail(x, ERR_GATEWAY_ERROR, NULL, NULL);
 	free(maker);
