@@ -140,6 +140,23 @@ check_transcription(struct conf_draft *draft, const struct conf_part *part)
 		lacks(draft, part, input ? "price_output" : "price_input");
 }
 
+/* What is asked for where nobody names it must have a price. */
+static void
+check_image(struct conf_draft *draft, const struct conf_part *part,
+    const struct model *model)
+{
+	int size = conf_setting_of(part, "image_size")->line;
+	int quality = conf_setting_of(part, "image_quality")->line;
+	price any;
+
+	if (model->price_images.n > 0 && (size || quality) &&
+	    !conf_image_price(model, model->image_size, model->image_quality,
+	    &any))
+		conf_complain(draft, size ? size : quality,
+		    "image_size and image_quality name an image that has no "
+		    "price; expected an entry of price_images for it");
+}
+
 static void
 check_free(struct conf_draft *draft, const struct conf_part *part,
     struct model *model)
@@ -163,5 +180,6 @@ conf_check_prices(struct conf_draft *draft, const struct conf_part *part,
 		check_one(draft, part, model, &rules[i]);
 	if (model->kind == MODEL_TRANSCRIPTION)
 		check_transcription(draft, part);
+	check_image(draft, part, model);
 	check_free(draft, part, model);
 }

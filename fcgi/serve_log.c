@@ -2,6 +2,7 @@
  * went. */
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,29 @@ add_money(struct line *line, const char *name, money sum)
 	add(line, " %s=%s", name, money_format(sum, text));
 }
 
+/* What else was counted, where it was. */
+static void
+add_counts(struct line *line, const struct amounts *used)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} counts[] = {
+#define AMOUNT(name, doc) { #name, offsetof(struct amounts, name) },
+#include "base/amount.def"
+#undef AMOUNT
+	};
+
+	/* The first two stand there always, under shorter names. */
+	for (size_t i = 2; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		int64_t n;
+
+		memcpy(&n, (const char *)used + counts[i].offset, sizeof(n));
+		if (n > 0)
+			add(line, " %s=%" PRId64, counts[i].name, n);
+	}
+}
+
 /* What a metered request was about. */
 static void
 add_sale(struct line *line, const struct exchange *x)
@@ -68,6 +92,7 @@ add_sale(struct line *line, const struct exchange *x)
 	add_word(line, "model", x->model->id);
 	add(line, " input=%" PRId64 " output=%" PRId64, x->used.input_tokens,
 	    x->used.output_tokens);
+	add_counts(line, &x->used);
 	add_money(line, "hold", x->hold.amount);
 	add_money(line, "cost", x->cost);
 	add(line, " flags=%u upstream=%d upstream_us=%" PRId64,

@@ -289,6 +289,20 @@ def configuration(tap, bench):
               [("demo-chat", "0.14", "demo-chat"),
                ("vendor/large", "10", "large-2")], "model list --json")
     tap.ok(bench.run("model list").out.startswith("MODEL"), "model list")
+    kinds = os.path.join(bench.dir, "kinds.conf")
+    with open(kinds, "w", encoding="utf-8") as file:
+        file.write("[provider p]\nbase_url = http://h/v1\n" + "".join(
+            f"[model {kind}]\nroute = p\nkind = {kind}\n{price}\n"
+            for kind, price in (
+                ("image", "price_images = 0.04, hd 1792x1024 0.12"),
+                ("speech", "price_characters = 15"),
+                ("transcription", "price_second = 0.0001"))))
+    models = bench.run("model", "list", "--config", kinds, "--json").rows()
+    tap.equal([(m["kind"], m["price_other"]) for m in models],
+              [("image", "0.04, hd 1792x1024 0.12"),
+               ("speech", "15 per 1M characters"),
+               ("transcription", "0.0001 per second")],
+              "model list tells every kind's prices")
     good = bench.run("config check --json")
     tap.ok(good.rc == OK and good.object()["ok"]
            and good.object()["models"] == 2, "config check", good)

@@ -83,6 +83,10 @@ static const struct {
 	{ "kind = image\nprice_images = hd -1\n", "wrong entry" },
 	{ "kind = image\nprice_images = hd 1x1 1, 1x1 hd 2\n",
 	    "two entries" },
+	{ "kind = image\nprice_images = hd 1\nimage_quality = low\n",
+	    "has no price" },
+	{ "kind = image\nprice_images = 1x1 1\nimage_size = 2x2\n",
+	    "has no price" },
 	{ "kind = image\nprice_images = a 1,b 1,c 1,d 1,e 1,f 1,g 1,h 1,"
 	    "i 1,j 1,k 1,l 1,m 1,n 1,o 1,p 1,q 1,r 1,s 1,t 1,u 1,v 1,w 1,"
 	    "x 1,y 1\n", "24 at most" },
