@@ -5,6 +5,7 @@ base_libfarebox_base_a_SOURCES = \
 	base/address.c base/address.h \
 	base/amount.def base/amounts.h \
 	base/arena.c base/arena.h \
+	base/audio.c base/audio.h \
 	base/clock.c base/clock.h \
 	base/conf.c base/conf.h base/conf_private.h \
 	base/conf_check.c base/conf_fields.c base/conf_fill.c \
@@ -22,7 +23,7 @@ base_libfarebox_base_a_SOURCES = \
 
 base_unit_tests = \
 	tests/unit/address \
-	tests/unit/arena tests/unit/clock tests/unit/conf \
+	tests/unit/arena tests/unit/audio tests/unit/clock tests/unit/conf \
 	tests/unit/conf_prices tests/unit/conf_problems \
 	tests/unit/conf_routes tests/unit/digest tests/unit/error \
 	tests/unit/json tests/unit/json_edit tests/unit/log tests/unit/money \
@@ -37,6 +38,8 @@ tests_unit_address_SOURCES = tests/unit/address.c
 tests_unit_address_LDADD = $(base_unit_libs)
 tests_unit_arena_SOURCES = tests/unit/arena.c
 tests_unit_arena_LDADD = $(base_unit_libs)
+tests_unit_audio_SOURCES = tests/unit/audio.c
+tests_unit_audio_LDADD = $(base_unit_libs)
 tests_unit_clock_SOURCES = tests/unit/clock.c
 tests_unit_clock_LDADD = $(base_unit_libs)
 tests_unit_conf_SOURCES = tests/unit/conf.c \

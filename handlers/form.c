@@ -256,13 +256,13 @@ form_edit_len(const struct form_edit *edit)
 	       (int64_t)strlen(edit->value);
 }
 
-static ssize_t
-read_file(int fd, char *data, size_t size, int64_t offset)
+ssize_t
+form_read(const struct form *form, int64_t offset, void *data, size_t size)
 {
 	ssize_t got;
 
 	do {
-		got = pread(fd, data, size, (off_t)offset);
+		got = pread(form->fd, data, size, (off_t)offset);
 	} while (got < 0 && errno == EINTR);
 	return got > 0 ? got : -1;
 }
@@ -277,7 +277,7 @@ form_edit_read(int64_t offset, char *data, size_t size, void *context)
 	if (offset < begin) {
 		if ((int64_t)size > begin - offset)
 			size = (size_t)(begin - offset);
-		return read_file(edit->form->fd, data, size, offset);
+		return form_read(edit->form, offset, data, size);
 	}
 	if (offset < end) {
 		if ((int64_t)size > end - offset)
@@ -285,6 +285,6 @@ form_edit_read(int64_t offset, char *data, size_t size, void *context)
 		memcpy(data, edit->value + (offset - begin), size);
 		return (ssize_t)size;
 	}
-	return read_file(edit->form->fd, data, size,
-	    offset - value_len + edit->part->len);
+	return form_read(edit->form, offset - value_len + edit->part->len,
+	    data, size);
 }

@@ -62,6 +62,10 @@ bool form_end(struct form_maker *maker);
 const struct form_part *form_find(const struct form *form, const char *name,
     size_t *n);
 
+/* Up to size bytes of the body, from offset on; -1 when there are none. */
+ssize_t form_read(const struct form *form, int64_t offset, void *data,
+    size_t size);
+
 /* A form with the value of one part exchanged, to be read bit by bit. */
 struct form_edit {
 	const struct form *form;

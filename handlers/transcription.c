@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/audio.h"
 #include "base/tokens.h"
 #include "handlers/ask.h"
 #include "handlers/document.h"
@@ -136,6 +137,34 @@ make_body(struct exchange *x, const struct route *route,
 	return true;
 }
 
+struct within {
+	const struct form *form;
+	const struct form_part *file;
+};
+
+static ssize_t
+read_within(int64_t offset, void *data, size_t size, void *context)
+{
+	const struct within *within = context;
+
+	if (size > (size_t)(within->file->len - offset))
+		size = (size_t)(within->file->len - offset);
+	return form_read(within->form, within->file->offset + offset, data,
+	    size);
+}
+
+/* What the recording says of itself, or what its bytes usually are. */
+static int64_t
+likely_ms(const struct form *form, const struct form_part *part)
+{
+	struct within within = { form, part };
+	const struct audio_file file = { read_within, &within, part->len };
+	int64_t ms;
+
+	return audio_duration(&file, &ms) ? ms :
+	    1 + part->len / USUAL_BYTES_PER_MS;
+}
+
 static void
 count_seconds(struct exchange *x, const struct audio_usage *usage)
 {
@@ -147,7 +176,7 @@ count_seconds(struct exchange *x, const struct audio_usage *usage)
 		return;
 	}
 	file = form_find(x->form, "file", &n);
-	x->used.audio_ms = smaller(1 + file->len / USUAL_BYTES_PER_MS,
+	x->used.audio_ms = smaller(likely_ms(x->form, file),
 	    x->worst.audio_ms);
 	x->usage_flags |= USAGE_ESTIMATED;
 }

@@ -154,6 +154,25 @@ what_was_heard_is_billed(void **state)
 	gateway_check_ledger(g);
 }
 
+/* A WAV file of 20 bytes of sound, of 8000 in a second: 2.5 ms. */
+static void
+a_recording_tells_its_length(void **state)
+{
+	static const char body[] = FIELD("model", "ear")
+	    SOUND("RIFF\0\0\0\0WAVEfmt \20\0\0\0\1\0\1\0\100\37\0\0"
+	    "\100\37\0\0\1\0\10\0data\24\0\0\0" "01234567890123456789")
+	    END;
+	struct gateway *g = *state;
+
+	fake_upstream_reset("Hello");
+	fake_upstream.type = "text/plain";
+	assert_int_equal(gateway_ask(g, (struct ask){ .type = FORM_TYPE,
+	    .uri = "/v1/audio/transcriptions", .body = body,
+	    .body_len = sizeof(body) - 1 })->http, 200);
+	assert_int_equal(gateway_last_usage(g).audio_ms, 3);
+	assert_int_equal(gateway_last_usage(g).flags, USAGE_ESTIMATED);
+}
+
 static void
 tokens_are_estimated(void **state)
 {
@@ -423,6 +442,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(fields_may_be_in_any_order),
 		TEST(what_was_heard_is_billed),
+		TEST(a_recording_tells_its_length),
 		TEST(tokens_are_estimated),
 		TEST(the_worst_is_held),
 		TEST(wrong_forms_are_refused),
