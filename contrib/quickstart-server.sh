@@ -3,7 +3,7 @@
 # shellcheck shell=bash disable=SC2154
 
 readonly FIRST_PORT=8080 PORTS_TRIED=200 LIGHT_WORKERS=2
-readonly START_SECONDS=30 STOP_SECONDS=30
+readonly START_SECONDS=90 STOP_SECONDS=30
 
 # Processes.
 

@@ -80,11 +80,43 @@ fastcgi_write(struct client *client, const char *data, size_t len)
 	return true;
 }
 
+static void
+set_timeout(int fd, int option, int64_t ms)
+{
+	struct timeval time = { ms / 1000, ms % 1000 * 1000 };
+
+	/* Without it a request waits longer; nothing else is lost. */
+	(void)setsockopt(fd, SOL_SOCKET, option, &time, sizeof(time));
+}
+
+/*
+ * Reads what is left of the body: a web server that cannot send all of it does
+ * not relay the answer. And before the answer goes out, because some clients
+ * send no more when they see the head of a refusal; Apache then waits a minute
+ * for the rest of the body, and keeps the rest of the answer meanwhile.
+ * Bounded, because the client waits.
+ */
+static void
+drain(struct fastcgi *fastcgi)
+{
+	int64_t end_us = clock_mono_us() + DRAIN_TOTAL_MS * INT64_C(1000);
+	char trash[4096];
+
+	if (FCGX_HasSeenEOF(fastcgi->request.in))
+		return;
+	set_timeout(fastcgi->request.ipcFd, SO_RCVTIMEO, DRAIN_PAUSE_MS);
+	while (clock_mono_us() < end_us)
+		if (fastcgi_read(&fastcgi->conn.client, trash,
+		    sizeof(trash)) <= 0)
+			break;
+}
+
 static bool
 fastcgi_flush(struct client *client)
 {
 	FCGX_Stream *out = fastcgi_of(client)->request.out;
 
+	drain(fastcgi_of(client));
 	return FCGX_FFlush(out) == 0 && FCGX_GetError(out) == 0;
 }
 
@@ -98,17 +130,6 @@ fastcgi_has_left(struct client *client)
 	struct pollfd gone = { .fd = client->fd };
 
 	return poll(&gone, 1, 0) > 0 && gone.revents & (POLLHUP | POLLERR);
-}
-
-static void
-set_timeouts(int fd, int64_t read_ms, int64_t write_ms)
-{
-	struct timeval in = { read_ms / 1000, read_ms % 1000 * 1000 };
-	struct timeval out = { write_ms / 1000, write_ms % 1000 * 1000 };
-
-	/* Without them a request waits longer; nothing else is lost. */
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &in, sizeof(in));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &out, sizeof(out));
 }
 
 /* A connection, or -1 with *rc saying what to make of that. */
@@ -158,29 +179,13 @@ fastcgi_accept(struct conn *conn, int64_t timeout_ms,
 
 	if (fd < 0)
 		return rc;
-	set_timeouts(fd, timeout_ms, timeout_ms);
+	set_timeout(fd, SO_RCVTIMEO, timeout_ms);
+	set_timeout(fd, SO_SNDTIMEO, timeout_ms);
 	request->ipcFd = fd;
 	request->keepConnection = 1;
 	conn->client.fd = fd;
 	/* On failure it has closed the connection. */
 	return FCGX_Accept_r(request) < 0 ? CONN_NONE : CONN_REQUEST;
-}
-
-/*
- * Reads what is left of the body: a web server that cannot send all of it does
- * not relay the answer. Bounded, because nobody waits for it.
- */
-static void
-drain(struct fastcgi *fastcgi)
-{
-	int64_t end_us = clock_mono_us() + DRAIN_TOTAL_MS * INT64_C(1000);
-	char trash[4096];
-
-	set_timeouts(fastcgi->request.ipcFd, DRAIN_PAUSE_MS, DRAIN_PAUSE_MS);
-	while (clock_mono_us() < end_us)
-		if (fastcgi_read(&fastcgi->conn.client, trash,
-		    sizeof(trash)) <= 0)
-			break;
 }
 
 /*
@@ -194,10 +199,7 @@ fastcgi_finish(struct conn *conn)
 	struct fastcgi *fastcgi = (struct fastcgi *)conn;
 	FCGX_Request *request = &fastcgi->request;
 
-	if (!FCGX_HasSeenEOF(request->in)) {
-		FCGX_FFlush(request->out);
-		drain(fastcgi);
-	}
+	drain(fastcgi);
 	request->keepConnection = 1;
 	FCGX_Finish_r(request);
 	if (request->ipcFd >= 0)

@@ -138,7 +138,7 @@ what_happens_in_a_silence(void **state)
 		fake_upstream.context = g;
 		before = clock_mono_us();
 		gateway_chat(g, stream_request);
-		assert_true(clock_mono_us() - before < 5000000);
+		assert_true(clock_mono_us() - before < 15000000);
 		g->interrupt = INTERRUPT_NONE;
 		usage = gateway_last_usage(g);
 		assert_int_equal(usage.http, silences[i].http);
@@ -245,7 +245,7 @@ done_is_the_end(void **state)
 	will_send(pieces, UPSTREAM_OK);
 	steps[2].silent_ms = 20000;
 	gateway_chat(g, stream_request);
-	assert_true(clock_mono_us() - before < 5000000);
+	assert_true(clock_mono_us() - before < 15000000);
 	assert_string_equal(g->reply.body, TOLD("abc") TOLD_FINISH
 	    COST("0.000033") DONE);
 }

@@ -20,6 +20,7 @@ LONG = bool(os.environ.get("FAREBOX_LONG"))
 SILENCE_SECONDS = 100 if LONG else 3
 BODY_BYTES = 8_000_000
 OVERSIZE_BYTES = 25_000_000
+UPLOADS = 8
 SETTLE_SECONDS = 60
 TRIES = 8
 PAGES = (400, 404, 405, 408, 411, 413, 414, 500, 501, 502, 503, 504)
@@ -140,6 +141,24 @@ def unread_body(gateway):
     body = b" " * 300_000
     for _ in range(3):
         is_ours(gateway.request("POST", CHAT, body, "sk-unknown"), 401)
+
+
+def refused_upload(gateway):
+    """A client that sends no more when it sees that it is refused."""
+    with open(gateway.path("upload"), "wb") as out:
+        out.write(b" " * 2_000_000)
+    for _ in range(UPLOADS):
+        done = subprocess.run(
+            [curl_program(), "-q", "-s", "--noproxy", "*", "-m", "50", "-H",
+             "Expect:", "-H", "Authorization: Bearer sk-unknown", "-H",
+             "Content-Type: application/json", "--data-binary",
+             "@" + gateway.path("upload"), "-o", gateway.path("refusal"), "-w",
+             "%{http_code}", f"http://127.0.0.1:{gateway.port}{CHAT}"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            check=False)
+        equal(done.returncode, 0, "the exit status of curl")
+        true(done.stdout == "401" or gateway.front == "apache-reuse",
+             f"the status is {done.stdout}")
 
 
 def chunked_body(gateway):
@@ -424,18 +443,23 @@ def server_stops(gateway):
 
 # HTTP/2.
 
-def curl(gateway, path, *words):
-    """curl speaking HTTP/2; the process."""
+def curl_program():
+    """Where curl is."""
     tool = find_program("curl")
     if not tool:
         raise Missing("curl is not installed")
+    return tool
+
+
+def curl(gateway, path, *words):
+    """curl speaking HTTP/2; the process."""
     if gateway.front == "nginx":
         how = ["--http2", "-k", f"https://127.0.0.1:{gateway.tls_port}{path}"]
     else:
         how = ["--http2-prior-knowledge",
                f"http://127.0.0.1:{gateway.port}{path}"]
     return subprocess.Popen(
-        [tool, "-q", "-s", "-N", "--noproxy", "*", "-m", "60", "-H",
+        [curl_program(), "-q", "-s", "-N", "--noproxy", "*", "-m", "60", "-H",
          f"Authorization: Bearer {gateway.key}", "-H",
          "Content-Type: application/json", *words, *how],
         stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
@@ -502,6 +526,7 @@ CASES = [
     ("the key arrives", authorization),
     ("a body of 8 MB", big_body),
     ("an answer before the body is read", unread_body),
+    ("a client that stops sending when it is refused", refused_upload),
     ("a chunked body", chunked_body),
     ("a slash in a model ID", slash),
     ("a preflight request", preflight),
