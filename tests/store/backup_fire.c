@@ -102,31 +102,6 @@ start_worker(struct fire *fire, int worker, const struct key *keys)
 	return pid;
 }
 
-/* Keeps workers at work, and kills one now and then. */
-static void
-burn(struct fire *fire, const struct key *keys)
-{
-	pid_t pids[WORKERS] = { 0 };
-	int64_t pause_us = getenv("FAREBOX_VALGRIND") ? SLOW_KILL_US : KILL_US;
-	int64_t next_us = clock_mono_us() + pause_us;
-
-	srandom(1);
-	while (!atomic_load(&fire->stop)) {
-		for (int i = 0; i < WORKERS; i++)
-			if (pids[i] <= 0 || waitpid(pids[i], NULL, WNOHANG) ==
-			    pids[i])
-				pids[i] = start_worker(fire, i, keys);
-		clock_sleep_us(5000);
-		if (clock_mono_us() < next_us)
-			continue;
-		next_us = clock_mono_us() + pause_us;
-		kill(pids[random() % WORKERS], SIGKILL);
-	}
-	for (int i = 0; i < WORKERS; i++)
-		waitpid(pids[i], NULL, 0);
-	_exit(0);
-}
-
 static int64_t
 settled(const struct fire *fire)
 {
@@ -135,6 +110,33 @@ settled(const struct fire *fire)
 	for (int i = 0; i < WORKERS; i++)
 		sum += atomic_load(&fire->settled[i]);
 	return sum;
+}
+
+/* Keeps workers at work, and kills one now and then; on a busy machine not more
+ * of them than there is work done. */
+static void
+burn(struct fire *fire, const struct key *keys)
+{
+	pid_t pids[WORKERS] = { 0 };
+	int64_t pause_us = getenv("FAREBOX_VALGRIND") ? SLOW_KILL_US : KILL_US;
+	int64_t next_us = clock_mono_us() + pause_us, seen = 0;
+
+	srandom(1);
+	while (!atomic_load(&fire->stop)) {
+		for (int i = 0; i < WORKERS; i++)
+			if (pids[i] <= 0 || waitpid(pids[i], NULL, WNOHANG) ==
+			    pids[i])
+				pids[i] = start_worker(fire, i, keys);
+		clock_sleep_us(5000);
+		if (clock_mono_us() < next_us || settled(fire) == seen)
+			continue;
+		seen = settled(fire);
+		next_us = clock_mono_us() + pause_us;
+		kill(pids[random() % WORKERS], SIGKILL);
+	}
+	for (int i = 0; i < WORKERS; i++)
+		waitpid(pids[i], NULL, 0);
+	_exit(0);
 }
 
 /*
