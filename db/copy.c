@@ -311,7 +311,11 @@ copy_take(struct store *store, const char *dir, enum copy_source source,
 	copy->dir = dir;
 	copy->source = source;
 	copy->complaints = complaints;
-	if (take_logs(store)) {
+	/* What a failed flush may have lost is written again first. */
+	if (gate_flush_failed(store->gate) && !store_bring_back(store))
+		snprintf(store->why, sizeof(store->why), "the store cannot be "
+		    "recovered after a failed flush; look at its disk");
+	else if (take_logs(store)) {
 		rc = copy_all(copy);
 		gate_give_logs(store->gate);
 	}

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/files.h"
 #include "db/record_private.h"
 #include "db/region.h"
 #include "db/space.h"
@@ -83,16 +84,21 @@ configure(DB_ENV *env)
 
 /* Set by flush_file(), which Berkeley DB calls, for repair(). */
 static bool flush_failed;
+static bool flushes_anyway; /* see environment_checkpoint() */
 
 /*
  * Berkeley DB's own flush tries again after EIO, a hundred times; and it is
  * under its lock that the failure must be noted, before another's succeeds.
+ * From then on none does: a table's page is written when its log is flushed,
+ * and must not come before a log that may have a hole.
  */
 static int
 flush_file(int fd)
 {
 	int rc;
 
+	if (!flushes_anyway && gate_noted_flush_failed())
+		return EIO;
 	do
 		rc = fdatasync(fd);
 	while (rc != 0 && errno == EINTR);
@@ -215,11 +221,31 @@ repair(const char *dir)
 	return rc == 0;
 }
 
+static bool
+rewrite_log(const char *name, void *context)
+{
+	return file_rewrite(context, name);
+}
+
+static bool
+rewrite_all(const char *dir)
+{
+	for (int i = 0; i < TABLE__COUNT; i++)
+		if (!file_rewrite(dir, tables[i].file))
+			return false;
+	return logs_each(dir, rewrite_log, (void *)(uintptr_t)dir);
+}
+
 bool
-environment_repair(const char *dir)
+environment_repair(const char *dir, bool doubtful)
 {
 	int64_t bytes = space_free(dir);
 
+	/* Recovery takes what it reads for what is on the disk. */
+	if (doubtful && !rewrite_all(dir)) {
+		errno = EIO;
+		return false;
+	}
 	/*
 	 * Before, because recovery maps files that have no blocks yet: on a
 	 * full disk it would die of touching one.
@@ -243,6 +269,17 @@ environment_open_copy(struct store *store, uint32_t flags)
 
 	if (!rc)
 		rc = open_tables(store, 0);
+	return rc;
+}
+
+int
+environment_checkpoint(struct store *store, uint32_t flags)
+{
+	int rc;
+
+	flushes_anyway = (flags & DB_FORCE) != 0;
+	rc = store->env->txn_checkpoint(store->env, 0, 0, flags);
+	flushes_anyway = false;
 	return rc;
 }
 

@@ -77,6 +77,25 @@ file_copy(const char *from_dir, const char *to_dir, const char *name)
 }
 
 bool
+file_rewrite(const char *dir, const char *name)
+{
+	char part[65536];
+	int fd = file_open(dir, name, O_RDWR);
+	off_t at = 0;
+	ssize_t n = 0;
+	int rc;
+
+	if (fd < 0)
+		return errno == ENOENT;
+	while ((n = pread(fd, part, sizeof(part), at)) > 0 &&
+	    pwrite(fd, part, (size_t)n, at) == n)
+		at += n;
+	rc = n == 0 ? fdatasync(fd) : -1;
+	close(fd);
+	return rc == 0;
+}
+
+bool
 file_move(const char *from_dir, const char *to_dir, const char *name)
 {
 	char *from = NULL, *to = NULL;

@@ -14,6 +14,13 @@ int64_t file_size(const char *dir, const char *name);
 /* Copies a file, which must not be there yet, and flushes it. errno. */
 bool file_copy(const char *from_dir, const char *to_dir, const char *name);
 
+/*
+ * Writes what a file reads as into it once more, and flushes it: after a failed
+ * flush the kernel may show what it will never write. Nobody else writes to it
+ * meanwhile. True also when there is no such file. errno.
+ */
+bool file_rewrite(const char *dir, const char *name);
+
 /* Moves a file from one directory to another of the same file system. */
 bool file_move(const char *from_dir, const char *to_dir, const char *name);
 

@@ -103,7 +103,7 @@ map_table(struct gate *gate, char why[STORE_WHY_SIZE])
 }
 
 struct gate *
-gate_open(const char *dir, bool (*repair)(const char *dir),
+gate_open(const char *dir, gate_repair repair,
     const char *const *recover_command, char why[STORE_WHY_SIZE])
 {
 	struct gate *gate = calloc(1, sizeof(*gate));
@@ -410,6 +410,12 @@ gate_note_flush_failed(void)
 {
 	if (alarmed && gate_is_inside(alarmed))
 		gate_set_flush_failed(alarmed, true);
+}
+
+bool
+gate_noted_flush_failed(void)
+{
+	return alarmed && gate_is_inside(alarmed) && gate_flush_failed(alarmed);
 }
 
 bool

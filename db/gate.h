@@ -36,13 +36,18 @@ enum {
 bool gate_create(const char *dir, char why[STORE_WHY_SIZE]);
 
 /*
- * Maps the gate of the store in dir, without taking a slot. repair is what
- * recovers the store; it runs in a child process of its own, and leaves EIO in
- * errno when a flush failed, even if it went well at last. recover_command is
- * as in struct store_options, and may be NULL. NULL, and a sentence in why,
- * when there is no gate or it is not ours.
+ * Recovers the store in dir; doubtful says that a flush has failed. It runs in
+ * a child process of its own, and leaves EIO in errno when a flush failed, even
+ * if it went well at last.
  */
-struct gate *gate_open(const char *dir, bool (*repair)(const char *dir),
+typedef bool (*gate_repair)(const char *dir, bool doubtful);
+
+/*
+ * Maps the gate of the store in dir, without taking a slot. repair and
+ * recover_command, which is as in struct store_options, may be NULL. NULL, and
+ * a sentence in why, when there is no gate or it is not ours.
+ */
+struct gate *gate_open(const char *dir, gate_repair repair,
     const char *const *recover_command, char why[STORE_WHY_SIZE]);
 
 /* Gives the slot back, if one was taken. NULL is allowed. */
@@ -129,5 +134,6 @@ bool gate_flush_failed(const struct gate *gate);
 
 /* The same, for the gate that this process is inside of, if it is. */
 void gate_note_flush_failed(void);
+bool gate_noted_flush_failed(void);
 
 #endif

@@ -50,7 +50,7 @@ struct gate {
 	struct gate_slot *slot;       /* NULL until joined */
 	process_id self;
 	uint32_t generation;          /* as seen when last inside */
-	bool (*repair)(const char *dir);
+	gate_repair repair;
 	const char *const *recover_command;
 	pid_t spawned;                /* a recover_command to be reaped, or 0 */
 };

@@ -154,7 +154,7 @@ repair_once(struct gate *gate)
 		signal(SIGINT, SIG_IGN);
 		if (!gate_lock(gate, LOCK_REPAIR, true))
 			_exit(1);
-		sound = gate->repair(gate->dir);
+		sound = gate->repair(gate->dir, gate_flush_failed(gate));
 		/* Tried again it works, and what was not flushed is lost. */
 		if (errno == EIO)
 			gate_set_flush_failed(gate, true);

@@ -105,6 +105,9 @@ enum store_write {
 enum store_rc store_transact(struct store *store, enum store_write write,
     store_body body, void *context);
 
+/* Recovers the store and has it reopened; the caller is outside. */
+bool store_bring_back(struct store *store);
+
 /* A checkpoint, in a body of STORE_UPKEEP. A flush that fails counts. */
 int store_checkpoint(struct store *store, uint32_t flags);
 
@@ -227,8 +230,11 @@ enum store_rc store_failed(struct store *store, int rc, const char *what);
 
 /* environment.c: Berkeley DB's own side. */
 bool environment_create(const char *dir, char why[STORE_WHY_SIZE]);
-/* Recovers the store in dir, on a full disk as far as the ballast goes. */
-bool environment_repair(const char *dir);
+/* Recovers the store in dir, on a full disk as far as the ballast goes; after a
+ * failed flush, all that the kernel may not have written is written again. */
+bool environment_repair(const char *dir, bool doubtful);
+/* A checkpoint. One with DB_FORCE flushes also after a failed flush. */
+int environment_checkpoint(struct store *store, uint32_t flags);
 /* "accounts.db" */
 const char *environment_file(enum table table);
 /* Recovers and opens a copy for this process alone, as store->dir says. flags:

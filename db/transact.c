@@ -122,7 +122,7 @@ flush_log(struct store *store)
 int
 store_checkpoint(struct store *store, uint32_t flags)
 {
-	int rc = store->env->txn_checkpoint(store->env, 0, 0, flags);
+	int rc = environment_checkpoint(store, flags);
 
 	/* The tables' flush counts as much as the log's. */
 	if (rc == EIO)
@@ -165,9 +165,8 @@ run_once(struct store *store, enum store_write write, store_body body,
 	return STORE_OK;
 }
 
-/* Brings the store back; the caller is outside. */
-static bool
-recover(struct store *store)
+bool
+store_bring_back(struct store *store)
 {
 	if (!store->gate)
 		return false;
@@ -201,7 +200,8 @@ store_transact(struct store *store, enum store_write write, store_body body,
 			clock_sleep_us(BACKOFF_US * (deadlocks % 8 + 1));
 			break;
 		case AGAIN_RECOVERY:
-			if (++recoveries > RECOVERY_TRIES || !recover(store))
+			if (++recoveries > RECOVERY_TRIES ||
+			    !store_bring_back(store))
 				return STORE_UNAVAILABLE;
 			break;
 		case AGAIN_SPACE:

@@ -2,6 +2,7 @@
 /*
  * power_worker setup DIR
  * power_worker work DIR SECONDS SEED
+ * power_worker check DIR WORK
  * power_worker audit DIR ACKS [flush]
  *
  * What was acknowledged is written to DIR/acks, a line each, so that the
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "db/backup.h"
 #include "db/gate.h"
 #include "tests/store/scratch.h"
 
@@ -277,6 +279,29 @@ clear_flush_failed(const char *dir)
 	gate_close(gate);
 }
 
+static void
+print_complaint(const char *sentence, void *context)
+{
+	(void)context;
+	printf("%s\n", sentence);
+}
+
+/* What an operator does after a failed flush. */
+static int
+check(const char *dir, const char *work)
+{
+	const struct complaints complaints = { print_complaint, NULL };
+	struct store *store = open_store(dir);
+	struct proof proof;
+	enum store_rc rc = store_check(store, work, &complaints, &proof);
+
+	if (rc != STORE_OK || !proof.flush_cleared)
+		printf("not cleared: %s: %s\n", store_rc_text(rc),
+		    store_why(store));
+	store_close(store);
+	return rc == STORE_OK && proof.flush_cleared ? 0 : 1;
+}
+
 static int
 audit(const char *dir, const char *acks)
 {
@@ -305,6 +330,8 @@ main(int argc, char **argv)
 		return setup(argv[2]);
 	if (argc == 5 && strcmp(argv[1], "work") == 0)
 		return work(argv[2], atoi(argv[3]), (unsigned)atoi(argv[4]));
+	if (argc == 4 && strcmp(argv[1], "check") == 0)
+		return check(argv[2], argv[3]);
 	if (argc == 5 && strcmp(argv[1], "audit") == 0)
 		clear_flush_failed(argv[2]);
 	if (argc >= 4 && strcmp(argv[1], "audit") == 0)
