@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ struct fastcgi {
 	struct conn conn;
 	FCGX_Request request;
 	int listen_fd;
+	int epoll_fd; /* wakes up for listen_fd */
 };
 
 static struct fastcgi *
@@ -132,22 +134,25 @@ fastcgi_has_left(struct client *client)
 	return poll(&gone, 1, 0) > 0 && gone.revents & (POLLHUP | POLLERR);
 }
 
-/* A connection, or -1 with *rc saying what to make of that. */
+/*
+ * A connection, or -1 with *rc saying what to make of that. After an idle wait
+ * it is looked for all the same: whom the kernel chose may have died since.
+ */
 static int
-take_connection(int listen_fd, const sigset_t *while_waiting,
+take_connection(const struct fastcgi *fastcgi, const sigset_t *while_waiting,
     enum conn_rc *rc)
 {
-	struct pollfd ready = { .fd = listen_fd, .events = POLLIN };
-	struct timespec idle = { CONN_IDLE_S, 0 };
-	int fd, n;
+	struct epoll_event ready;
+	int fd;
 
 	*rc = CONN_NONE;
-	n = ppoll(&ready, 1, &idle, while_waiting);
-	if (n < 0 && errno != EINTR)
-		*rc = CONN_END;
-	if (n <= 0)
+	if (epoll_pwait(fastcgi->epoll_fd, &ready, 1, CONN_IDLE_S * 1000,
+	    while_waiting) < 0) {
+		if (errno != EINTR)
+			*rc = CONN_END;
 		return -1;
-	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	}
+	fd = accept4(fastcgi->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	switch (errno) {
@@ -175,7 +180,7 @@ fastcgi_accept(struct conn *conn, int64_t timeout_ms,
 	struct fastcgi *fastcgi = (struct fastcgi *)conn;
 	FCGX_Request *request = &fastcgi->request;
 	enum conn_rc rc;
-	int fd = take_connection(fastcgi->listen_fd, while_waiting, &rc);
+	int fd = take_connection(fastcgi, while_waiting, &rc);
 
 	if (fd < 0)
 		return rc;
@@ -211,7 +216,11 @@ fastcgi_finish(struct conn *conn)
 static void
 fastcgi_free(struct conn *conn)
 {
-	free(conn);
+	struct fastcgi *fastcgi = (struct fastcgi *)conn;
+
+	if (fastcgi->epoll_fd >= 0)
+		close(fastcgi->epoll_fd);
+	free(fastcgi);
 }
 
 static const struct conn_kind fastcgi_kind = {
@@ -219,6 +228,18 @@ static const struct conn_kind fastcgi_kind = {
 	.finish = fastcgi_finish,
 	.free = fastcgi_free,
 };
+
+/* Of all workers that wait at the socket, one is woken for a connection. */
+static bool
+watch_listener(struct fastcgi *fastcgi)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+
+	fastcgi->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return fastcgi->epoll_fd >= 0 &&
+	       epoll_ctl(fastcgi->epoll_fd, EPOLL_CTL_ADD, fastcgi->listen_fd,
+	       &event) == 0;
+}
 
 struct conn *
 conn_fastcgi(int listen_fd)
@@ -232,10 +253,10 @@ conn_fastcgi(int listen_fd)
 	if (!fastcgi)
 		return NULL;
 	fastcgi->listen_fd = listen_fd;
-	if (FCGX_Init() != 0 ||
+	if (!watch_listener(fastcgi) || FCGX_Init() != 0 ||
 	    FCGX_InitRequest(&fastcgi->request, -1,
 	    FCGI_FAIL_ACCEPT_ON_INTR) != 0) {
-		free(fastcgi);
+		fastcgi_free(&fastcgi->conn);
 		return NULL;
 	}
 	fastcgi->conn.client = (struct client){

@@ -95,7 +95,8 @@ set_signals(sigset_t *while_waiting)
 	sigaction(SIGPIPE, &ignored, NULL);
 }
 
-/* Signals that came during a request; ppoll() alone may not deliver them. */
+/* Signals that came during a request; the wait for the next one alone may not
+ * deliver them. */
 static void
 let_signals_in(const struct worker *w)
 {
