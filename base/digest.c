@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 static const char base62[] =
@@ -17,12 +17,43 @@ static const char id_prefix[] = "req_";
 
 enum { ID_DIGITS = 26, ID_PREFIX_LEN = 4 };
 
+/*
+ * HMAC with SHA-256, made once per process: to look both up by name costs
+ * several times what hashing a secret does.
+ */
+static EVP_MAC_CTX *
+hmac_context(void)
+{
+	static EVP_MAC_CTX *context;
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
+		    sizeof(digest) - 1),
+		OSSL_PARAM_END,
+	};
+	EVP_MAC *hmac;
+
+	if (context)
+		return context;
+	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	context = EVP_MAC_CTX_new(hmac);
+	EVP_MAC_free(hmac);
+	if (context && EVP_MAC_CTX_set_params(context, params) != 1) {
+		EVP_MAC_CTX_free(context);
+		context = NULL;
+	}
+	return context;
+}
+
 bool
 digest_hmac(const void *key, size_t key_len, const void *data, size_t len,
     unsigned char out[DIGEST_BYTES])
 {
-	return key_len <= INT_MAX && HMAC(EVP_sha256(), key, (int)key_len,
-	    data, len, out, NULL) != NULL;
+	EVP_MAC_CTX *context = hmac_context();
+
+	return context && EVP_MAC_init(context, key, key_len, NULL) == 1 &&
+	       EVP_MAC_update(context, data, len) == 1 &&
+	       EVP_MAC_final(context, out, NULL, DIGEST_BYTES) == 1;
 }
 
 bool
