@@ -43,15 +43,26 @@ skip_blanks(const struct text *text, size_t at)
 	return at;
 }
 
-/* From a '"' to behind its twin. */
+/*
+ * From a '"' to behind its twin: the next one that an even number of
+ * backslashes stands before. A prompt is long, so its bytes are not looked at
+ * one by one.
+ */
 static size_t
 skip_string(const struct text *text, size_t at)
 {
-	for (at++; at < text->len; at++) {
-		if (text->byte[at] == '"')
-			return at + 1;
-		if (text->byte[at] == '\\')
-			at++;
+	const char *start = text->byte + at + 1;
+	const char *end = text->byte + text->len, *quote = start;
+
+	while (quote < end &&
+	    (quote = memchr(quote, '"', (size_t)(end - quote)))) {
+		const char *run = quote;
+
+		while (run > start && run[-1] == '\\')
+			run--;
+		quote++;
+		if ((quote - run) % 2 == 1)
+			return (size_t)(quote - text->byte);
 	}
 	return text->len;
 }

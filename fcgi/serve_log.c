@@ -1,9 +1,7 @@
 /* serve_log.c: one line per request: who, what, how it went, where the time
  * went. */
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,7 +10,7 @@
 #include "handlers/endpoint.h"
 #include "handlers/error_body.h"
 
-enum { LOG_TEXT_SIZE = 2400, WORD_SIZE = 264 };
+enum { LOG_TEXT_SIZE = 2400, WORD_SIZE = 264, DECIMAL_SIZE = 24 };
 
 /* A line that grows; what does not fit is left out. */
 struct line {
@@ -20,23 +18,59 @@ struct line {
 	size_t len;
 };
 
-static void add(struct line *line, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+static void
+add(struct line *line, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len >= sizeof(line->text) - line->len)
+		return;
+	memcpy(line->text + line->len, text, len + 1);
+	line->len += len;
+}
+
+/* " name=value"; printf() would take longer than all else about a line. */
+static void
+add_pair(struct line *line, const char *name, const char *value)
+{
+	add(line, " ");
+	add(line, name);
+	add(line, "=");
+	add(line, value);
+}
+
+static const char *
+decimal(int64_t number, char text[DECIMAL_SIZE])
+{
+	char *first = text + DECIMAL_SIZE - 1;
+	uint64_t left = number < 0 ? -(uint64_t)number : (uint64_t)number;
+
+	*first = '\0';
+	do
+		*--first = (char)('0' + left % 10);
+	while (left /= 10);
+	if (number < 0)
+		*--first = '-';
+	return first;
+}
 
 static void
-add(struct line *line, const char *format, ...)
+add_number(struct line *line, const char *name, int64_t number)
 {
-	size_t room = sizeof(line->text) - line->len;
-	va_list args;
-	int len;
+	char text[DECIMAL_SIZE];
 
-	va_start(args, format);
-	len = vsnprintf(line->text + line->len, room, format, args);
-	va_end(args);
-	if (len < 0 || (size_t)len >= room)
-		line->text[line->len] = '\0';
-	else
-		line->len += (size_t)len;
+	add_pair(line, name, decimal(number, text));
+}
+
+static void
+add_step(struct line *line, enum step step, int64_t us)
+{
+	char text[DECIMAL_SIZE];
+
+	add(line, " ");
+	add(line, step_name(step));
+	add(line, "_us=");
+	add(line, decimal(us, text));
 }
 
 /* A value that a client chose: no space, quote or byte that could mislead. */
@@ -44,14 +78,13 @@ static void
 add_word(struct line *line, const char *name, const char *value)
 {
 	char word[WORD_SIZE];
-	size_t len;
+	size_t len = strnlen(value, sizeof(word) - 1);
 
-	snprintf(word, sizeof(word), "%s", value);
-	len = strlen(word);
 	for (size_t i = 0; i < len; i++)
-		if (word[i] <= ' ' || word[i] >= 0x7f || word[i] == '"')
-			word[i] = '?';
-	add(line, " %s=%s", name, len > 0 ? word : "-");
+		word[i] = value[i] <= ' ' || value[i] >= 0x7f ||
+		    value[i] == '"' ? '?' : value[i];
+	word[len] = '\0';
+	add_pair(line, name, len > 0 ? word : "-");
 }
 
 static void
@@ -59,7 +92,7 @@ add_money(struct line *line, const char *name, money sum)
 {
 	char text[MONEY_TEXT_SIZE];
 
-	add(line, " %s=%s", name, money_format(sum, text));
+	add_pair(line, name, money_format(sum, text));
 }
 
 /* What else was counted, where it was. */
@@ -81,7 +114,7 @@ add_counts(struct line *line, const struct amounts *used)
 
 		memcpy(&n, (const char *)used + counts[i].offset, sizeof(n));
 		if (n > 0)
-			add(line, " %s=%" PRId64, counts[i].name, n);
+			add_number(line, counts[i].name, n);
 	}
 }
 
@@ -90,13 +123,14 @@ static void
 add_sale(struct line *line, const struct exchange *x)
 {
 	add_word(line, "model", x->model->id);
-	add(line, " input=%" PRId64 " output=%" PRId64, x->used.input_tokens,
-	    x->used.output_tokens);
+	add_number(line, "input", x->used.input_tokens);
+	add_number(line, "output", x->used.output_tokens);
 	add_counts(line, &x->used);
 	add_money(line, "hold", x->hold.amount);
 	add_money(line, "cost", x->cost);
-	add(line, " flags=%u upstream=%d upstream_us=%" PRId64,
-	    x->usage_flags, x->upstream_http, x->upstream_us);
+	add_number(line, "flags", x->usage_flags);
+	add_number(line, "upstream", x->upstream_http);
+	add_number(line, "upstream_us", x->upstream_us);
 	add_word(line, "attempts", x->attempts);
 }
 
@@ -118,27 +152,30 @@ serve_log(const struct exchange *x, const struct step_times *times)
 {
 	struct line line = { .len = 0 };
 
-	add(&line, "request=%s", x->id_text);
+	add(&line, "request=");
+	add(&line, x->id_text);
 	add_word(&line, "method", method_name(x->method));
 	add_word(&line, "path", x->path);
-	add(&line, " status=%d", x->http);
+	add_number(&line, "status", x->http);
 	add_word(&line, "code",
 	    x->err != ERR_NONE ? error_body_code(x) : "");
-	if (x->key.number != 0)
-		add(&line, " account=%" PRIu32 " key=%" PRIu32,
-		    x->key.account, x->key.number);
+	if (x->key.number != 0) {
+		add_number(&line, "account", x->key.account);
+		add_number(&line, "key", x->key.number);
+	}
 	if (x->model)
 		add_sale(&line, x);
-	add(&line, " latency_ms=%" PRId64,
+	add_number(&line, "latency_ms",
 	    (clock_mono_us() - x->started_us) / 1000);
 	for (int i = 0; i < STEP__COUNT; i++)
 		if (times->us[i] >= 0)
-			add(&line, " %s_us=%" PRId64, step_name((enum step)i),
-			    times->us[i]);
-	if (x->earlier)
-		add(&line, " detail=\"%s%s%s\"", x->earlier,
-		    x->detail ? "; " : "", x->detail ? x->detail : "");
-	else if (x->detail)
-		add(&line, " detail=\"%s\"", x->detail);
+			add_step(&line, (enum step)i, times->us[i]);
+	if (x->earlier || x->detail) {
+		add(&line, " detail=\"");
+		add(&line, x->earlier ? x->earlier : "");
+		add(&line, x->earlier && x->detail ? "; " : "");
+		add(&line, x->detail ? x->detail : "");
+		add(&line, "\"");
+	}
 	log_line(level_of(x), "%s", line.text);
 }
