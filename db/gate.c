@@ -18,6 +18,7 @@
 
 enum {
 	NAP_US = 1000,
+	NAP_MAX_US = 32000, /* hundreds that wait must not keep others busy */
 	TAKE_OVER_US = 20000,
 	FAILURES_MAX = 4, /* of a sweep, which then leaves the rest for later */
 };
@@ -213,7 +214,10 @@ on_alarm(int signal)
 	int saved = errno;
 
 	(void)signal;
-	if (alarmed && gate_is_inside(alarmed))
+	/* To look at all is work for one: where hundreds are inside, each of
+	 * them doing it would keep them all from leaving. */
+	if (alarmed && gate_is_inside(alarmed) && gate_chore_is_due(alarmed,
+	    GATE_CHORE_WATCH, GATE_ALARM_MS / 2))
 		gate_watch(alarmed);
 	errno = saved;
 }
@@ -244,6 +248,7 @@ static bool
 wait_until_open(struct gate *gate)
 {
 	int64_t start_us = clock_mono_us(), look_us = start_us + TAKE_OVER_US;
+	int64_t nap_us = NAP_US;
 
 	while (atomic_load(&gate->table->recovering)) {
 		int64_t now_us = clock_mono_us();
@@ -255,7 +260,9 @@ wait_until_open(struct gate *gate)
 			if (!gate_take_over(gate))
 				return false;
 		}
-		clock_sleep_us(NAP_US);
+		clock_sleep_us(nap_us);
+		if (nap_us < NAP_MAX_US)
+			nap_us *= 2;
 	}
 	return true;
 }
@@ -391,6 +398,18 @@ void
 gate_give_logs(struct gate *gate)
 {
 	gate_unlock(gate, LOCK_LOGS);
+}
+
+void
+gate_take_turn(struct gate *gate)
+{
+	gate_lock(gate, LOCK_OPEN, true);
+}
+
+void
+gate_give_turn(struct gate *gate)
+{
+	gate_unlock(gate, LOCK_OPEN);
 }
 
 uint32_t

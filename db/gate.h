@@ -107,6 +107,7 @@ enum gate_chore {
 	GATE_CHORE_SWEEP,
 	GATE_CHORE_EXPIRE,
 	GATE_CHORE_BALLAST,
+	GATE_CHORE_WATCH, /* of those who are inside, by their alarm */
 	GATE_CHORE__COUNT
 };
 
@@ -121,6 +122,14 @@ bool gate_chore_is_due(struct gate *gate, enum gate_chore chore,
  */
 bool gate_take_logs(struct gate *gate);
 void gate_give_logs(struct gate *gate);
+
+/*
+ * One process at a time opens the environment: waits for its turn, outside.
+ * Opened by hundreds at once it would take each of them longer than one may be
+ * inside. A process that dies gives its turn up.
+ */
+void gate_take_turn(struct gate *gate);
+void gate_give_turn(struct gate *gate);
 
 /* How often the store was recovered since the gate was made. */
 uint32_t gate_generation(const struct gate *gate);

@@ -56,7 +56,7 @@ struct gate {
 };
 
 /* The bytes of the gate's file that fcntl locks stand for. */
-enum gate_lock { LOCK_RECOVER, LOCK_REPAIR, LOCK_SWEEP, LOCK_LOGS };
+enum gate_lock { LOCK_RECOVER, LOCK_REPAIR, LOCK_SWEEP, LOCK_LOGS, LOCK_OPEN };
 
 /* False when another process has it; wait blocks until it has not. */
 bool gate_lock(struct gate *gate, enum gate_lock lock, bool wait);

@@ -18,6 +18,7 @@
 
 enum {
 	NAP_US = 1000,
+	NAP_MAX_US = 32000,
 	KILL_WAIT_MS = 2000,      /* for the killed to be gone */
 	REPAIR_MS = 120000,       /* for one try to recover */
 	REPAIR_TRIES = 3,
@@ -239,11 +240,14 @@ static bool
 follow(struct gate *gate)
 {
 	int64_t end_us = clock_mono_us() + FOLLOW_MS * INT64_C(1000);
+	int64_t nap_us = NAP_US;
 
 	while (!gate_lock(gate, LOCK_RECOVER, false)) {
 		if (clock_mono_us() > end_us)
 			return false;
-		clock_sleep_us(NAP_US);
+		clock_sleep_us(nap_us);
+		if (nap_us < NAP_MAX_US)
+			nap_us *= 2;
 	}
 	return true;
 }

@@ -72,15 +72,22 @@ store_corrupt(struct store *store, const char *format, ...)
 	return STORE_CORRUPT;
 }
 
-/* Inside the gate with handles of the present generation. */
 static enum store_rc
-enter(struct store *store, enum gate_pace pace)
+open_inside(struct store *store)
+{
+	store->error = environment_open(store);
+	if (store->error == 0)
+		return STORE_OK;
+	gate_leave(store->gate);
+	return store_broken(store, "cannot open the store");
+}
+
+/* Inside the gate; handles of another generation are given up. */
+static enum store_rc
+pass_gate(struct store *store, enum gate_pace pace)
 {
 	bool moved;
 
-	store->error = 0;
-	if (!store->gate)
-		return STORE_OK;
 	if (!gate_enter(store->gate, pace, &moved)) {
 		snprintf(store->why, sizeof(store->why),
 		    "the store is being recovered, or cannot be");
@@ -88,11 +95,30 @@ enter(struct store *store, enum gate_pace pace)
 	}
 	if (moved && store->env)
 		environment_abandon(store);
-	if (!store->env && (store->error = environment_open(store)) != 0) {
-		gate_leave(store->gate);
-		return store_broken(store, "cannot open the store");
-	}
 	return STORE_OK;
+}
+
+/* Inside the gate with handles of the present generation. */
+static enum store_rc
+enter(struct store *store, enum gate_pace pace)
+{
+	enum store_rc rc = STORE_OK;
+
+	store->error = 0;
+	if (!store->gate)
+		return STORE_OK;
+	if (store->env) {
+		rc = pass_gate(store, pace);
+		if (rc != STORE_OK || store->env)
+			return rc;
+		gate_leave(store->gate);
+	}
+	gate_take_turn(store->gate);
+	rc = pass_gate(store, pace);
+	if (rc == STORE_OK)
+		rc = open_inside(store);
+	gate_give_turn(store->gate);
+	return rc;
 }
 
 static void
