@@ -95,6 +95,7 @@ class Stage:
         self.scale, self.peers = scale, peers
         self.running = {}
         self.missing = {}
+        self.failed = []
         self.write_bodies()
 
     def write_bodies(self):
@@ -143,6 +144,10 @@ class Stage:
                 self.running[name] = self.make(name)
             except Missing as missing:
                 self.missing[name] = str(missing)
+                return None
+            except AssertionError as error:
+                self.missing[name] = f"it did not start: {error}"
+                self.failed.append(f"{name}: {self.missing[name]}")
                 return None
         return self.running[name]
 
@@ -234,20 +239,35 @@ def summary(turns, memory):
     return row
 
 
-def run_group(stage, group, seconds, rounds, say):
-    """All rows of a group: a list of results."""
-    present = []
+def present_rows(stage, group):
+    """(workload, subject) of each row whose subject is there."""
     for workload in group.rows:
         subject = stage.subject(workload.subject)
-        if not subject or (workload.status == "429"
-                           and not subject.refuses_haste()):
-            continue
-        present.append((workload, subject, [], Memory()))
+        if subject and (workload.status != "429"
+                        or subject.refuses_haste()):
+            yield workload, subject
+
+
+def run_row(stage, subject, group, workload, seconds):
+    """A turn, or None when it failed; the reason is kept."""
+    try:
+        return turn(stage, subject, group, workload, seconds)
+    except RuntimeError as error:
+        stage.failed.append(str(error))
+        return None
+
+
+def run_group(stage, group, seconds, rounds, say):
+    """All rows of a group: a list of results."""
+    rows = [(workload, subject, [], Memory())
+            for workload, subject in present_rows(stage, group)]
     for number in range(STREAM_ROUNDS if group.streams else rounds):
         say(f"{group.name}: round {number + 1}")
-        for workload, subject, turns, memory in present:
-            turns.append(turn(stage, subject, group, workload, seconds))
-            memory.look(subject)
+        for workload, subject, turns, memory in rows:
+            found = run_row(stage, subject, group, workload, seconds)
+            if found:
+                turns.append(found)
+                memory.look(subject)
     return [{"group": group.name, "subject": workload.subject,
              "label": workload.label, **summary(turns, memory)}
-            for workload, subject, turns, memory in present]
+            for workload, subject, turns, memory in rows if turns]
