@@ -242,6 +242,12 @@ gate_slot(const struct gate *gate)
 	return (uint32_t)(gate->slot - gate->table->slots);
 }
 
+process_id
+gate_process(const struct gate *gate)
+{
+	return gate->self;
+}
+
 /* Waits for a recovery to end; takes it over when its process died, and gives
  * up when that fails: another try in the same breath would, too. */
 static bool

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "db/process.h"
 #include "db/store.h"
 
 /*
@@ -61,6 +62,9 @@ bool gate_join(struct gate *gate);
 
 /* The number of the slot, 0 .. GATE_SLOTS-1, of a process that has joined. */
 uint32_t gate_slot(const struct gate *gate);
+
+/* This process, as it was when the gate was opened; no system call. */
+process_id gate_process(const struct gate *gate);
 
 enum gate_pace { GATE_QUICK, GATE_SLOW };
 

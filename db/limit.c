@@ -284,9 +284,10 @@ look(struct limits *limits, const struct limit_ask *ask, int64_t now_us,
 }
 
 static enum limit_rc
-try_to_enter(struct limits *limits, const struct limit_ask *ask,
-    struct running *own, int64_t now_us, struct limit_state *state)
+try_to_enter(const struct store *store, struct limits *limits,
+    const struct limit_ask *ask, int64_t now_us, struct limit_state *state)
 {
+	struct running *own = own_of(store, limits);
 	enum window_rc rc = WINDOW_OK;
 	enum limit_rc refusal;
 
@@ -303,7 +304,7 @@ try_to_enter(struct limits *limits, const struct limit_ask *ask,
 	if (refusal != LIMIT_OK)
 		return refusal;
 	own->since_us = limits->moved_us = now_us;
-	own->process = process_self();
+	own->process = gate_process(store->gate);
 	return LIMIT_OK;
 }
 
@@ -323,8 +324,7 @@ limit_enter(struct store *store, const struct limit_ask *ask,
 		if (!limits)
 			return LIMIT_UNAVAILABLE;
 		now_us = clock_boot_us();
-		rc = try_to_enter(limits, ask, own_of(store, limits), now_us,
-		    state);
+		rc = try_to_enter(store, limits, ask, now_us, state);
 		/* As long as requests come and go one may soon be over. */
 		waits = rc == LIMIT_POOL && now_us - limits->moved_us <
 		    ask->pool_wait_ms * 1000;
