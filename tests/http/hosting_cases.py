@@ -19,7 +19,8 @@ from hosting_fixture import (
 LONG = bool(os.environ.get("FAREBOX_LONG"))
 SILENCE_SECONDS = 100 if LONG else 3
 BODY_BYTES = 8_000_000
-OVERSIZE_BYTES = 25_000_000
+OVERSIZE_BYTES = 30_000_000
+RECORDING_BYTES = 25_000_000
 UPLOADS = 8
 SETTLE_SECONDS = 60
 TRIES = 8
@@ -28,6 +29,11 @@ PAGES = (400, 404, 405, 408, 411, 413, 414, 500, 501, 502, 503, 504)
 MODELS = {
     "ok": {},
     "vendor/large": {"route": "test ok"},
+    "ear": {"route": "test ok", "kind": "transcription", "price_input": None,
+            "price_output": None, "price_second": "0.0001"},
+    "voice": {"route": "test ok,bytes=300000", "kind": "speech",
+              "price_input": None, "price_output": None,
+              "price_characters": "15"},
     "spaced": {"route": "test ok,gap=0.2,events=8"},
     "short": {"route": "patient ok,gap=0.1,events=25"},
     "long": {"route": "patient ok,gap=0.1,events=200"},
@@ -134,6 +140,27 @@ def big_body(gateway):
         {"role": "user", "content": "x" * BODY_BYTES}])
     equal(answer.status, 200, f"the status of {answer}")
     true(gateway.upstream.log()[-1]["size"] > BODY_BYTES, "what arrived")
+
+
+def recording(gateway):
+    """25 MB in a form, and then bytes that come back."""
+    form = b"\r\n".join((
+        b"--xY", b"Content-Disposition: form-data; name=file; filename=a.mp3",
+        b"", b"x" * RECORDING_BYTES, b"--xY",
+        b'Content-Disposition: form-data; name="model"', b"", b"ear",
+        b"--xY--", b""))
+    gateway.upstream.forget()
+    answer = gateway.request(
+        "POST", "/v1/audio/transcriptions", form, gateway.key,
+        {"Content-Type": "multipart/form-data; boundary=xY"})
+    equal(answer.status, 200, f"the status of {answer}")
+    seen = gateway.upstream.log()[-1]["body"]
+    equal((seen["model"], seen["file"]["size"]), ("ok", RECORDING_BYTES),
+          "what arrived")
+    answer = gateway.request("POST", "/v1/audio/speech", {
+        "model": "voice", "voice": "alloy", "input": "Hello"}, gateway.key)
+    equal((answer.status, answer.headers["content-type"], len(answer.body)),
+          (200, "audio/mpeg", 300000), "the sound")
 
 
 def unread_body(gateway):
@@ -525,6 +552,7 @@ def make(front):
 CASES = [
     ("the key arrives", authorization),
     ("a body of 8 MB", big_body),
+    ("a recording of 25 MB, and sound", recording),
     ("an answer before the body is read", unread_body),
     ("a client that stops sending when it is refused", refused_upload),
     ("a chunked body", chunked_body),
