@@ -57,7 +57,7 @@ struct client {
 	                           * connection */
 	bool is_stream;
 	int status;
-	uint64_t left;         /* of the body or chunk; UINT64_MAX: to the end */
+	uint64_t left;         /* of body or chunk; UINT64_MAX: to the end */
 	char text[CLIENT_HEAD_BYTES + 1]; /* a head, or a line, so far */
 	size_t text_len;
 	size_t trailer_len;    /* of the line of a trailer so far */
