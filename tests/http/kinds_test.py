@@ -36,7 +36,7 @@ MODELS = {
 BOUNDARY = "----farebox-test-7MA4YWxkTrZu0gW"
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 UPLOAD_BYTES = 25 * 1024 * 1024
-PEAK_KIB_MORE = 2048
+PEAK_KIB_MORE = 8192
 
 
 def form(*parts):
