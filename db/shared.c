@@ -19,24 +19,26 @@ enum {
 	SHARED_MAGIC = 0x66627873, /* "fbxs" */
 	HEAD_BYTES = 4096,         /* a page, so that the data is aligned */
 	NAP_US = 20,
-	NAP_US_MAX = 1000,
+	NAP_US_MAX = 1000,         /* then it is time to ask if it lives */
 };
 
 /* In front of the data. */
 struct head {
 	uint32_t magic, version;
-	uint32_t busy;             /* somebody has the lock, or died with it */
-	uint32_t unused;
+	_Atomic process_id owner;  /* who has the lock, or died with it; 0 */
 	uint64_t bytes;            /* of the data */
 	char boot[BOOT_ID_SIZE];
 };
 
 _Static_assert(sizeof(struct head) <= HEAD_BYTES, "one page");
+_Static_assert(__atomic_always_lock_free(sizeof(process_id), 0),
+    "the lock needs lock-free atomics");
 
 struct shared {
 	const struct shared_kind *kind;
 	int fd;
 	struct head *head;         /* the mapping: HEAD_BYTES, then the data */
+	process_id self;
 	bool locked;
 };
 
@@ -46,35 +48,61 @@ data_of(const struct shared *shared)
 	return (char *)shared->head + HEAD_BYTES;
 }
 
+/* Of the file, for its making. */
 static bool
-set_lock(const struct shared *shared, short type)
+lock_file(const struct shared *shared, short type)
 {
 	struct flock all = { .l_type = type, .l_whence = SEEK_SET };
+	int rc;
 
-	return fcntl(shared->fd, F_SETLK, &all) == 0;
+	do
+		rc = fcntl(shared->fd, F_SETLKW, &all);
+	while (rc != 0 && errno == EINTR);
+	return rc == 0;
+}
+
+/* True when nobody has the lock, or who had it is dead: *found says who. */
+static bool
+try_lock(struct shared *shared, process_id *found)
+{
+	*found = 0;
+	return atomic_compare_exchange_strong(&shared->head->owner, found,
+	           shared->self);
+}
+
+static bool
+take_over(struct shared *shared, process_id dead)
+{
+	return !process_is_alive(dead) && atomic_compare_exchange_strong(
+	    &shared->head->owner, &dead, shared->self);
 }
 
 /*
- * Whoever has the lock gives it back at once, so short naps are better than to
- * wait in the kernel, which nothing but a signal would end.
+ * Takes the lock, without a system call when it is free. Whoever has it gives
+ * it back at once, so those who wait take short naps. *dead is who died with
+ * it, or 0.
  */
 static bool
-take_lock(const struct shared *shared)
+take_lock(struct shared *shared, process_id *dead)
 {
 	int64_t until_us = 0, nap_us = NAP_US;
+	process_id owner;
 
-	while (!set_lock(shared, F_WRLCK)) {
+	*dead = 0;
+	while (!try_lock(shared, &owner)) {
 		int64_t now_us = clock_mono_us();
 
-		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
-			return false;
 		if (until_us == 0)
 			until_us = now_us + SHARED_PATIENCE_MS * 1000;
 		else if (now_us > until_us)
 			return false;
 		clock_sleep_us(nap_us);
-		if (nap_us < NAP_US_MAX)
+		if (nap_us < NAP_US_MAX) {
 			nap_us *= 2;
+		} else if (take_over(shared, owner)) {
+			*dead = owner;
+			return true;
+		}
 	}
 	return true;
 }
@@ -153,11 +181,11 @@ map_file(struct shared *shared)
 	if (map == MAP_FAILED)
 		return false;
 	shared->head = map;
-	if (!take_lock(shared))
+	if (!lock_file(shared, F_WRLCK))
 		return false;
 	made = make_ours(shared);
 	saved = errno;
-	set_lock(shared, F_UNLCK);
+	lock_file(shared, F_UNLCK);
 	errno = saved;
 	return made;
 }
@@ -171,6 +199,7 @@ shared_open(const char *dir, const struct shared_kind *kind)
 	if (!shared)
 		return NULL;
 	shared->kind = kind;
+	shared->self = process_self();
 	shared->fd = file_open(dir, kind->name, O_RDWR | O_CREAT);
 	if (shared->fd >= 0 && map_file(shared))
 		return shared;
@@ -197,16 +226,15 @@ void *
 shared_lock(struct shared *shared)
 {
 	void *data = data_of(shared);
+	process_id dead;
 
 	assert(!shared->locked);
-	if (!take_lock(shared))
+	if (!take_lock(shared, &dead))
 		return NULL;
 	shared->locked = true;
-	if (shared->head->busy && (!shared->kind->mend ||
+	if (dead && (!shared->kind->mend ||
 	    !shared->kind->mend(data, shared->head->bytes)))
 		clear(shared);
-	shared->head->busy = 1;
-	atomic_signal_fence(memory_order_seq_cst);
 	return data;
 }
 
@@ -214,10 +242,8 @@ void
 shared_unlock(struct shared *shared)
 {
 	assert(shared->locked);
-	atomic_signal_fence(memory_order_seq_cst);
-	shared->head->busy = 0;
 	shared->locked = false;
-	set_lock(shared, F_UNLCK);
+	atomic_store(&shared->head->owner, 0);
 }
 
 size_t

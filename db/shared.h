@@ -10,7 +10,7 @@
  * For what all processes must know at once and nobody is charged by: counts of
  * requests, the health of providers. It lies in the store's directory and
  * outlives every process, but not a reboot. Berkeley DB and the gate have no
- * part in it.
+ * part in it. Must not cross a fork.
  */
 struct shared;
 
@@ -40,8 +40,9 @@ void shared_close(struct shared *shared); /* NULL is allowed */
 
 /*
  * The data, for this process alone until shared_unlock(): some microseconds,
- * please. The lock of a process that dies is free. NULL when another kept it
- * for longer than SHARED_PATIENCE_MS: it was stopped, most likely.
+ * please. The lock of a process that died is taken over, and the data mended.
+ * NULL when another kept it for longer than SHARED_PATIENCE_MS: it was stopped,
+ * most likely. No system call where nobody has it.
  */
 void *shared_lock(struct shared *shared);
 void shared_unlock(struct shared *shared);

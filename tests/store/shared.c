@@ -209,8 +209,7 @@ wait_in_vain(void)
 {
 	struct shared *shared = shared_open(dir, &kind);
 
-	/* Opening waits for the lock as well. */
-	return shared == NULL ? 0 : 1;
+	return shared && shared_lock(shared) == NULL ? 0 : 1;
 }
 
 static void
