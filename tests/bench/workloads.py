@@ -96,6 +96,7 @@ class Stage:
         self.running = {}
         self.missing = {}
         self.failed = []
+        self.clients = 1
         self.write_bodies()
 
     def write_bodies(self):
@@ -114,7 +115,6 @@ class Stage:
     def make(self, name):
         """Starts a subject."""
         scale = self.scale
-        streams = max(scale["streams"])
         if name in self.peers:
             return Peer(self.upstream, self.peers[name])
         if name in ("lighttpd", "nginx"):
@@ -129,8 +129,8 @@ class Stage:
                                           scale["accounts"], 0)},
             "farebox-full": {"accounts": (scale["accounts"], scale["keys"],
                                           scale["records"])},
-            "farebox-streams": {"workers": streams},
-            "farebox-apache-streams": {"workers": min(streams, 100)},
+            "farebox-streams": {"workers": self.clients},
+            "farebox-apache-streams": {"workers": self.clients},
         }[name]
         front = "apache" if "apache" in name else "lighttpd-sockets"
         return Farebox(self.upstream, front, **options)
@@ -259,6 +259,7 @@ def run_row(stage, subject, group, workload, seconds):
 
 def run_group(stage, group, seconds, rounds, say):
     """All rows of a group: a list of results."""
+    stage.clients = group.clients
     rows = [(workload, subject, [], Memory())
             for workload, subject in present_rows(stage, group)]
     for number in range(STREAM_ROUNDS if group.streams else rounds):
