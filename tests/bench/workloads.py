@@ -17,6 +17,7 @@ from subjects import (CHAT, LIGHTTPD, NGINX, PROGRAMS, Bare, Farebox, Missing,
 PROMPT_BYTES = 64 * 1024
 SPREAD_S = 2      # over which many streams begin
 STREAM_ROUNDS = 1
+SPARE = 4         # workers: the last ones say that the pool is busy
 WARM = 0.2        # of a turn, before what counts
 BRIEF = 64        # requests of a turn that measures nothing
 
@@ -30,7 +31,7 @@ class Workload:
     model: str = "bench"
     body: str = "small"
     keys: str = "keys"
-    status: str = "200"
+    status: str = "200"  # or several, with blanks between them
 
 
 @dataclass
@@ -57,7 +58,9 @@ def groups(scale, peers):
         Workload("farebox-many", f"{scale['accounts']} accounts"),
         Workload("farebox-full", f"{scale['keys']} keys, "
                  f"{scale['records']} records"),
-        Workload("farebox", "401: unknown key", keys="wrong", status="401"),
+        # Whoever guesses keys is soon refused with 429.
+        Workload("farebox", "401: unknown key", keys="wrong",
+                 status="401 429"),
         Workload("farebox", "402: no money", keys="poor", status="402"),
         Workload("farebox", "429: over its rate", keys="tight",
                  status="429"),
@@ -129,8 +132,8 @@ class Stage:
                                           scale["accounts"], 0)},
             "farebox-full": {"accounts": (scale["accounts"], scale["keys"],
                                           scale["records"])},
-            "farebox-streams": {"workers": self.clients},
-            "farebox-apache-streams": {"workers": self.clients},
+            "farebox-streams": {"workers": self.clients + SPARE},
+            "farebox-apache-streams": {"workers": self.clients + SPARE},
         }[name]
         front = "apache" if "apache" in name else "lighttpd-sockets"
         return Farebox(self.upstream, front, **options)
@@ -186,8 +189,8 @@ def load(stage, subject, group, workload, seconds):
 
 def check(group, workload, said):
     """Every answer must be the one that was expected."""
-    if list(said["statuses"]) != [workload.status] or said["broken"] \
-            or said["unfinished"]:
+    if not set(said["statuses"]) <= set(workload.status.split()) \
+            or said["broken"] or said["unfinished"]:
         raise RuntimeError(f"{group.name}, {workload.subject} "
                            f"{workload.label}: wanted {workload.status} and "
                            f"got {said}")
