@@ -13,6 +13,8 @@ dist_errors_DATA = \
 
 nobase_dist_doc_DATA = \
 	contrib/HOSTING.md \
+	contrib/SIZING.md \
+	contrib/sizing.svg \
 	contrib/apache/farebox-fcgid.conf \
 	contrib/apache/farebox.conf \
 	contrib/examples/deepseek.conf \

@@ -53,8 +53,8 @@ struct client {
 	int64_t began_us;
 	bool reused;           /* an answer has come over this connection */
 	bool closes;           /* the server ends it after this answer */
-	bool is_busy, is_watched; /* the caller's; is_watched ends with the
-	                           * connection */
+	bool is_busy, is_watched; /* the caller's; a new connection is not
+	                           * watched yet */
 	bool is_stream;
 	int status;
 	uint64_t left;         /* of body or chunk; UINT64_MAX: to the end */
