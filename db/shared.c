@@ -153,10 +153,13 @@ static bool
 make_ours(struct shared *shared)
 {
 	char boot[BOOT_ID_SIZE] = "";
+	struct stat status;
+	bool is_new;
 
 	process_boot_id(boot);
 	if (is_ours(shared, boot))
 		return true;
+	is_new = fstat(shared->fd, &status) == 0 && status.st_size == 0;
 	if (!reserve(shared, shared->kind->bytes))
 		return false;
 	*shared->head = (struct head){
@@ -165,7 +168,11 @@ make_ours(struct shared *shared)
 		.bytes = shared->kind->bytes,
 	};
 	memcpy(shared->head->boot, boot, sizeof(boot));
-	clear(shared);
+	/* What is new is zero, and stays out of memory until it is used. */
+	if (is_new)
+		shared->kind->clear(data_of(shared), shared->head->bytes);
+	else
+		clear(shared);
 	return true;
 }
 

@@ -20,7 +20,7 @@ struct pool {
 	const char *config; /* the configuration file of the workers */
 	struct seat *seats;
 	size_t n_seats;
-	int n_workers;      /* that are told to each of them */
+	int n_workers;      /* that may wait for providers: told to each */
 };
 
 /* Adds empty places for n workers on a socket. False without memory. */

@@ -7,7 +7,7 @@
 /* What a worker brings along. Nothing of it belongs to serve. */
 struct serve_tools {
 	const struct conf *conf;
-	/* How many workers there are, this one included; 0: nobody knows. */
+	/* How many of the workers may wait for providers; 0: nobody knows. */
 	int64_t workers;
 	/* NULL when it could not be opened: what needs it is answered 503. */
 	struct store *store;

@@ -15,14 +15,11 @@ own_or(int64_t own, int64_t plans)
 	return own == KEY_LIMIT_PLAN ? plans : own;
 }
 
+/* Without spare workers a request waits until it is its turn. */
 static int64_t
 pool_max(const struct exchange *x)
 {
-	int64_t spare = x->conf->workers_spare;
-
-	if (x->workers <= 1 || spare == 0)
-		return 0;
-	return spare < x->workers ? x->workers - spare : 1;
+	return x->conf->workers_spare > 0 ? x->workers : 0;
 }
 
 static void

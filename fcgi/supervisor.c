@@ -211,11 +211,13 @@ begin(struct supervisor *s)
 {
 	const struct supervisor_options *options = s->options;
 	struct conf *conf;
+	int spare;
 
 	set_signals(s);
 	conf = reload_first(&s->reload, options->config, NULL);
 	if (!conf)
 		return false;
+	spare = (int)conf->workers_spare;
 	use_config(s, conf);
 	if (s->kept_fd < 0) {
 		log_line(LOG_LEVEL_ERROR, "cannot copy config=%s",
@@ -225,7 +227,7 @@ begin(struct supervisor *s)
 	s->pool.config = options->config;
 	s->pool.n_workers = options->workers;
 	return open_listeners(s) &&
-	       pool_add(&s->pool, s->listener.fd, options->workers) &&
+	       pool_add(&s->pool, s->listener.fd, options->workers + spare) &&
 	       pool_add(&s->pool, s->light_listener.fd, options->light);
 }
 

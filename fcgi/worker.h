@@ -15,7 +15,7 @@ struct worker_options {
 	 * is wrong; NULL without a supervisor.
 	 */
 	const char *kept;
-	int64_t workers;    /* of the supervisor; 0 without one */
+	int64_t workers;    /* that may wait at once; 0 without a supervisor */
 	bool cgi;           /* one CGI request; else FastCGI's on fd 0 */
 };
 

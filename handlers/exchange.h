@@ -81,7 +81,7 @@ struct exchange {
 	/* The tools of the worker; they outlive the request. */
 	struct arena *arena;
 	const struct conf *conf;
-	int64_t workers;     /* that share the work; 0: nobody knows */
+	int64_t workers;     /* that may wait for providers; 0: nobody knows */
 	struct store *store;
 	struct health *health; /* NULL: of nobody anything is known */
 	struct tally *tally;   /* NULL: nothing is counted */

@@ -38,7 +38,7 @@ MODELS = {
 
 
 def make(front):
-    """Workers of which one is kept free."""
+    """Workers, and one that is kept free."""
     return Gateway(front, MODELS, workers=WORKERS, plans=PLANS,
                    settings={"workers_spare": "1", "busy_wait_ms": "3000"},
                    providers={"narrow": {"concurrency": "2"}})
@@ -220,9 +220,9 @@ def output_is_paced(gateway):
 def a_waiting_pool_says_no(gateway):
     key = gateway.open_account("waiting", "100")
     gateway.upstream.ask("DELETE", "/_count")
-    hung = Crowd(gateway, [(key, "hung", {})] * (WORKERS - 1))
+    hung = Crowd(gateway, [(key, "hung", {})] * (WORKERS))
     wait("the provider",
-         lambda: gateway.upstream.waiting() == WORKERS - 1)
+         lambda: gateway.upstream.waiting() == WORKERS)
     try:
         wait("the first no", lambda: gateway.chat(key).status == 503)
         for _ in range(50):
@@ -232,7 +232,7 @@ def a_waiting_pool_says_no(gateway):
             true(int(answer.headers["retry-after-ms"]) > 0, answer.headers)
             equal(gateway.get("/v1/models", key).status, 200)
             equal(gateway.get("/v1/balance", key).status, 200)
-        equal(gateway.upstream.waiting(), WORKERS - 1)
+        equal(gateway.upstream.waiting(), WORKERS)
         times = []
         for path in ("/v1/models", "/v1/balance") * 50:
             began = time.monotonic()
