@@ -25,8 +25,10 @@ struct gate;
 
 enum {
 	GATE_SLOTS = 4096,          /* processes at once */
-	GATE_STUCK_MS = 5000,       /* inside for longer: taken for stuck */
-	GATE_SLOW_MS = 120000,      /* the same for GATE_SLOW sections */
+	GATE_STUCK_MS = 5000,       /* inside for longer while nobody there is
+	                             * at work: taken for stuck */
+	GATE_SLOW_MS = 120000,      /* the same for GATE_SLOW sections; and for
+	                             * all, whoever works */
 	GATE_ALARM_MS = 50,         /* how often one inside looks around */
 	GATE_EVICT_MS = 100,        /* how long others may take to leave */
 	GATE_PATIENCE_MS = 8000,    /* how long one waits to enter */

@@ -112,6 +112,20 @@ process_is_alive(process_id process)
 	return start_time(text) == ticks;
 }
 
+bool
+process_is_at_work(process_id process)
+{
+	char path[32], text[STAT_SIZE];
+	const char *state;
+
+	stat_path(process_pid(process), path);
+	if (!read_small(path, text, sizeof(text)))
+		return false;
+	state = stat_field(text, STATE_FIELD);
+	return state && (*state == 'R' || *state == 'D') &&
+	       start_time(text) == (uint32_t)(process >> 32);
+}
+
 void
 process_boot_id(char text[BOOT_ID_SIZE])
 {

@@ -24,6 +24,13 @@ pid_t process_pid(process_id process);
  */
 bool process_is_alive(process_id process);
 
+/*
+ * True while it runs, or would if it had a processor, or waits for a disk; not
+ * when it sleeps, or was stopped. False where the system does not tell.
+ * Async-signal-safe.
+ */
+bool process_is_at_work(process_id process);
+
 /* This boot's identity; "" where the system tells none. */
 void process_boot_id(char text[BOOT_ID_SIZE]);
 

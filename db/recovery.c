@@ -43,30 +43,73 @@ gate_stamp(unsigned char stamp[32])
 		memset(stamp, 0, 32);
 }
 
-/* Dead inside, or alive and inside for too long. */
-static bool
-slot_is_stuck(const struct gate_slot *slot, int64_t now_us)
+/* How somebody inside is doing. */
+enum doing {
+	DOING_WELL, /* or not inside */
+	DOING_LONG, /* alive, and inside for longer than it should */
+	DOING_TOO_LONG,
+	DOING_DEAD,
+};
+
+static enum doing
+slot_doing(const struct gate_slot *slot, int64_t now_us)
 {
 	process_id owner = atomic_load(&slot->owner);
 	int64_t limit_ms = atomic_load(&slot->pace) == GATE_SLOW ?
 	    GATE_SLOW_MS : GATE_STUCK_MS;
+	int64_t inside_us;
 
 	if (owner == 0 || !atomic_load(&slot->inside))
-		return false;
-	return owner == owner_gone || !process_is_alive(owner) ||
-	       now_us - atomic_load(&slot->entered_us) > limit_ms * 1000;
+		return DOING_WELL;
+	if (owner == owner_gone || !process_is_alive(owner))
+		return DOING_DEAD;
+	inside_us = now_us - atomic_load(&slot->entered_us);
+	if (inside_us > GATE_SLOW_MS * 1000)
+		return DOING_TOO_LONG;
+	return inside_us > limit_ms * 1000 ? DOING_LONG : DOING_WELL;
 }
 
+/* Whether anybody else inside is at work, for whom the others may wait. */
+static bool
+somebody_works(const struct gate_table *table)
+{
+	uint32_t n_used = atomic_load(&table->n_used);
+
+	for (uint32_t i = 0; i < n_used; i++) {
+		const struct gate_slot *slot = &table->slots[i];
+		process_id owner = atomic_load(&slot->owner);
+
+		if (owner != 0 && owner != owner_gone &&
+		    process_pid(owner) != getpid() &&
+		    atomic_load(&slot->inside) && process_is_at_work(owner))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * On a machine that is short of processors, or whose disk takes its time, many
+ * can be inside for long without being stuck: one of them is at work then.
+ */
 static bool
 somebody_is_stuck(const struct gate_table *table)
 {
 	uint32_t n_used = atomic_load(&table->n_used);
 	int64_t now_us = clock_mono_us();
+	bool long_inside = false;
 
 	for (uint32_t i = 0; i < n_used; i++)
-		if (slot_is_stuck(&table->slots[i], now_us))
+		switch (slot_doing(&table->slots[i], now_us)) {
+		case DOING_WELL:
+			break;
+		case DOING_LONG:
+			long_inside = true;
+			break;
+		case DOING_TOO_LONG:
+		case DOING_DEAD:
 			return true;
-	return false;
+		}
+	return long_inside && !somebody_works(table);
 }
 
 static bool

@@ -114,6 +114,11 @@ shim_tests = tests/store/power_loss.py tests/store/failing.py
 EXTRA_DIST += $(shim_tests) tests/store/mutate.py
 TESTS += $(shim_tests) tests/store/mutate.py
 
+check_PROGRAMS += tests/store/stuck
+TESTS += tests/store/stuck
+tests_store_stuck_SOURCES = tests/store/stuck.c $(scratch_sources)
+tests_store_stuck_LDADD = $(db_test_libs)
+
 check_PROGRAMS += tests/store/full_cache
 TESTS += tests/store/full_cache
 tests_store_full_cache_SOURCES = tests/store/full_cache.c $(scratch_sources)
@@ -133,4 +138,5 @@ tests_store_model_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_transact
 
 # See memory_tests in Makefile.am.
 crowd_tests = tests/store/backup_fire tests/store/full_cache \
+	tests/store/stuck \
 	tests/store/model tests/store/rivals
