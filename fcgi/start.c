@@ -35,7 +35,7 @@ static const struct argument arguments[] = {
 	    "read this configuration" },
 	{ "--workers", "N", ARGUMENT_COUNT,
 	    offsetof(struct start, workers), 1, WORKERS_MAX,
-	    "supervise N workers (8)" },
+	    "supervise workers for N requests at once (8)" },
 	{ "--socket", "PATH", ARGUMENT_TEXT,
 	    offsetof(struct start, socket), 0, 0,
 	    "make and serve this Unix socket" },
