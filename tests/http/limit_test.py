@@ -30,9 +30,9 @@ PLANS = {
 }
 MODELS = {
     "ok": {},
-    "slow": {"route": "test ok,delay=1.5"},
+    "slow": {"route": "test ok,delay=4"},
     "hung": {"route": "test accept-silent"},
-    "few": {"route": "narrow ok,delay=1.5"},
+    "few": {"route": "narrow ok,delay=4"},
     "words": {"route": "test ok,events=30,text=" + "abc" * 30},
 }
 

@@ -34,7 +34,7 @@ MODELS["complains"] = {"route": "test status,code=400"}
 MODELS["stalls"] = {"route": "deaf ok,delay=600"}
 MODELS["tells"] = {"route": "test ok,events=5"}
 MODELS["breaks"] = {"route": "test stream-error,after=3"}
-MODELS["pause"] = {"route": "test ok,delay=1.2"}
+MODELS["pause"] = {"route": "test ok,delay=3"}
 MODELS["slow"] = {"route": "test ok,events=100,gap=0.1"}
 
 # One of each other kind, as the provider knows them by the same names.
