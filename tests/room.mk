@@ -20,14 +20,12 @@ http_tests = \
 	tests/http/fault_test.py \
 	$(hosting_tests) \
 	tests/http/kill_test.py \
-	tests/http/limit_test.py \
 	tests/http/kinds_test.py \
+	tests/http/limit_test.py \
 	tests/http/memory_test.py \
 	tests/http/quickstart_test.py \
 	tests/http/race_test.py \
 	tests/http/routes_test.py \
-	tests/http/stream_test.py \
-	tests/http/stream_stop_test.py \
 	tests/http/stream_test.py \
 	tests/http/web_server_test.py
 hosting_tests = \
@@ -41,7 +39,6 @@ hosting_tests = \
 http_test_parts = \
 	tests/http/farebox_test.py \
 	tests/http/hosting_cases.py \
-	tests/http/stream_client.py \
 	tests/http/hosting_fixture.py \
 	tests/http/stream_client.py \
 	tests/http/upstream.py \
