@@ -59,6 +59,7 @@ supervise(const struct start *start)
 		.light_fd = start->light_fd,
 		.workers = (int)start->workers,
 		.light = (int)start->light,
+		.urged = start->fd == STDIN_FILENO,
 	};
 
 	return supervisor_run(&options);
@@ -72,6 +73,7 @@ work(const struct start *start)
 		.kept = start->kept,
 		.workers = start->workers > 0 ? start->workers : 0,
 		.cgi = start->mode == START_CGI,
+		.urged = !start->kept || start->urged,
 	};
 
 	if (start->arguments_ignored)

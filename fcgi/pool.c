@@ -66,7 +66,8 @@ become_worker(const struct pool *pool, const struct seat *seat, int kept_fd,
 	char workers[NUMBER_TEXT_SIZE];
 	const char *const command[] = {
 		"farebox.fcgi", "--config", pool->config, "--worker",
-		kept_path, "--workers", workers, NULL,
+		kept_path, "--workers", workers,
+		pool->urged ? "--urged" : NULL, NULL,
 	};
 	sigset_t none;
 

@@ -21,6 +21,7 @@ struct pool {
 	struct seat *seats;
 	size_t n_seats;
 	int n_workers;      /* that may wait for providers: told to each */
+	bool urged;         /* told to each, see worker.h */
 };
 
 /* Adds empty places for n workers on a socket. False without memory. */

@@ -56,6 +56,8 @@ static const struct argument arguments[] = {
 	    "recover the store in DIR if that is due, then end" },
 	{ "--worker", "FILE", ARGUMENT_TEXT,
 	    offsetof(struct start, kept), 0, 0, NULL },
+	{ "--urged", NULL, ARGUMENT_FLAG,
+	    offsetof(struct start, urged), 0, 0, NULL },
 	{ "--help", NULL, ARGUMENT_FLAG,
 	    offsetof(struct start, help), 0, 0, "print this" },
 	{ "--version", NULL, ARGUMENT_FLAG,

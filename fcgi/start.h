@@ -23,7 +23,7 @@ struct start {
 	bool arguments_ignored; /* a CGI query can write the command line */
 
 	/* The command line; NULL, 0 or -1 for what it does not name. */
-	bool help, version;
+	bool help, version, urged;
 	const char *config;
 	const char *recover;
 	const char *kept;

@@ -226,6 +226,7 @@ begin(struct supervisor *s)
 	}
 	s->pool.config = options->config;
 	s->pool.n_workers = options->workers;
+	s->pool.urged = options->urged;
 	return open_listeners(s) &&
 	       pool_add(&s->pool, s->listener.fd, options->workers + spare) &&
 	       pool_add(&s->pool, s->light_listener.fd, options->light);

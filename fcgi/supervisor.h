@@ -2,6 +2,7 @@
 #ifndef FCGI_SUPERVISOR_H
 #define FCGI_SUPERVISOR_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct supervisor_options {
@@ -15,6 +16,7 @@ struct supervisor_options {
 	int fd, light_fd;
 	int workers;
 	int light;                /* workers of the light socket */
+	bool urged;               /* see worker.h */
 };
 
 /*

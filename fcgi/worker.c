@@ -107,9 +107,9 @@ let_signals_in(const struct worker *w)
 }
 
 /*
- * What a stop means to a call that runs. Our supervisor waits for its end. Any
- * other that starts a worker kills it some time after asking it to stop, which
- * under CGI is what a web server does when the client has left.
+ * What a stop means to a call that runs. A supervisor of its own lets it end,
+ * a web server gives it little time. Under CGI a web server asks for a stop
+ * when the client has left.
  */
 static enum interrupt
 interrupt(void *context)
@@ -118,7 +118,7 @@ interrupt(void *context)
 	int64_t now_us = clock_mono_us();
 
 	let_signals_in(w);
-	if (!asked_to_stop || w->options->kept)
+	if (!asked_to_stop || !w->options->urged)
 		return INTERRUPT_NONE;
 	if (w->options->cgi)
 		return INTERRUPT_CLIENT_LEFT;

@@ -17,6 +17,12 @@ struct worker_options {
 	const char *kept;
 	int64_t workers;    /* that may wait at once; 0 without a supervisor */
 	bool cgi;           /* one CGI request; else FastCGI's on fd 0 */
+	/*
+	 * A web server has started us, or our supervisor: when it asks for a
+	 * stop it waits with everything else for our end (lighttpd), or kills
+	 * us some time after (mod_fcgid).
+	 */
+	bool urged;
 };
 
 /*

@@ -434,7 +434,11 @@ def reload(gateway):
     else:
         true(stream.ended != "clean" and not stream.finished(),
              f"the stream: {stream}")
-        paid_in_part(usage, "client_left")
+        paid_in_part(usage)
+        # lighttpd that waits for its child may keep the connection to it.
+        true("client_left" in usage["flags"]
+             or (gateway.front == "lighttpd-spawn"
+                 and usage["code"] == "gateway_busy"), f"the record: {usage}")
 
 
 def settled_again(gateway, account, key):

@@ -100,13 +100,14 @@ def last_error(text):
     return json.loads(last[len("data: "):])["error"]["code"]
 
 
-def spawn(house, settings=GRACE):
-    """A worker as mod_fcgid starts it: a listening socket is its input."""
+def spawn(house, settings=GRACE, options=()):
+    """A worker as mod_fcgid starts it: a listening socket is its input. With
+    --workers, a supervisor as lighttpd starts it."""
     house.write(settings, MODELS)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(house.socket)
     listener.listen(8)
-    pool = house.start(command=[PROGRAM, "--config", house.config],
+    pool = house.start(command=[PROGRAM, "--config", house.config, *options],
                        stdin=listener)
     listener.close()
     return pool.ready()
@@ -141,6 +142,16 @@ def a_long_stream_is_ended_after_the_grace(house):
     assert pool.end() == 0
     record = last_record(house, "gateway_busy")
     assert record["http"] == 503 and float(record["cost"]) > 0, record
+    check_books(house)
+
+
+def a_web_server_does_not_wait_for_a_stream(house):
+    pool = spawn(house, options=("--workers", "2"))
+    reading = Reading(house, body_for("endless")).until(b"word1")
+    pool.kill(signal.SIGTERM)
+    assert last_error(reading.all()) == "gateway_busy"
+    assert pool.end() == 0
+    assert float(last_record(house, "gateway_busy")["cost"]) > 0
     check_books(house)
 
 
@@ -254,6 +265,7 @@ sys.exit(run_tests([
     a_supervisor_waits_for_a_stream,
     a_short_stream_ends_within_the_grace,
     a_long_stream_is_ended_after_the_grace,
+    a_web_server_does_not_wait_for_a_stream,
     a_silent_stream_is_ended_after_the_grace,
     a_whole_answer_is_refused_after_the_grace,
     cgi_streams,
