@@ -1,14 +1,13 @@
 /* digest.c: keyed hashes, random bits and their text; the home of OpenSSL. */
 #include "base/digest.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 static const char base62[] =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -108,7 +107,7 @@ digest_equal(const void *a, const void *b, size_t len)
 bool
 random_bytes(void *out, size_t len)
 {
-	return len <= INT_MAX && RAND_bytes(out, (int)len) == 1;
+	return len <= RANDOM_BYTES_MAX && getentropy(out, len) == 0;
 }
 
 /* Divides a big-endian number by 62 in place and returns the remainder. */

@@ -10,6 +10,7 @@ enum {
 	DIGEST_BYTES = 32,     /* SHA-256 */
 	SECRET_BITS = 256,
 	SECRET_DIGITS = 43,    /* base62 digits that carry 256 bits */
+	RANDOM_BYTES_MAX = 256,
 	REQUEST_ID_BYTES = 16,
 	REQUEST_ID_TEXT_SIZE = 31, /* "req_", 26 digits, NUL */
 };
@@ -34,7 +35,10 @@ bool digest_end(struct digest_run *run, unsigned char out[DIGEST_BYTES]);
 /* Takes as long whether or not, and wherever, they differ. */
 bool digest_equal(const void *a, const void *b, size_t len);
 
-/* Fills out with unpredictable bytes. False when there are none to be had. */
+/*
+ * Fills out with unpredictable bytes of the kernel, RANDOM_BYTES_MAX at most.
+ * False when there are none to be had.
+ */
 bool random_bytes(void *out, size_t len);
 
 /* 256 random bits as SECRET_DIGITS base62 digits and a NUL. */
