@@ -78,6 +78,18 @@ enum gate_pace { GATE_QUICK, GATE_SLOW };
 bool gate_enter(struct gate *gate, enum gate_pace pace, bool *moved);
 void gate_leave(struct gate *gate);
 
+/*
+ * Waits, outside, until no other process is about to write to this account.
+ * A courtesy, no lock: who has waited for 100 ms goes on all the same. Without
+ * it those who want the same record wait for each other inside, where Berkeley
+ * DB looks for deadlocks each time: with 16 processes on one account that took
+ * a quarter of all processor time.
+ */
+void gate_line_up(struct gate *gate, uint32_t account);
+
+/* Lets the next one in; nothing for who is not first in a line. */
+void gate_line_leave(struct gate *gate);
+
 /* True between gate_enter() and gate_leave(). */
 bool gate_is_inside(const struct gate *gate);
 

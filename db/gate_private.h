@@ -10,7 +10,8 @@
 
 enum {
 	GATE_MAGIC = 0x66627867, /* "fbxg" */
-	GATE_VERSION = 1,
+	GATE_VERSION = 2,
+	GATE_LINES = 64,
 };
 
 /* A process of another boot: its holds are orphans, its pid means nothing. */
@@ -22,6 +23,13 @@ struct gate_slot {
 	_Atomic uint32_t pace;        /* enum gate_pace */
 	_Atomic int64_t entered_us;   /* monotonic */
 	char spare[40];               /* one slot, one cache line */
+};
+
+/* Accounts that share a line wait for each other for nothing. */
+struct gate_line {
+	_Atomic uint32_t word;        /* see gate_line.c */
+	_Atomic process_id owner;     /* who was the last to be first */
+	char spare[48];               /* one line, one cache line */
 };
 
 struct gate_table {
@@ -36,10 +44,12 @@ struct gate_table {
 	_Atomic int64_t spawned_us;   /* when a recover_command was started */
 	_Atomic int64_t chore_us[GATE_CHORE__COUNT];
 	unsigned char stamp[32];      /* boot and libraries that it ran under */
+	struct gate_line lines[GATE_LINES];
 	struct gate_slot slots[GATE_SLOTS];
 };
 
 _Static_assert(sizeof(struct gate_slot) == 64, "a slot is a cache line");
+_Static_assert(sizeof(struct gate_line) == 64, "and so is a line");
 _Static_assert(__atomic_always_lock_free(sizeof(uint64_t), 0),
     "the gate needs lock-free 64-bit atomics");
 
@@ -48,6 +58,7 @@ struct gate {
 	int fd;
 	struct gate_table *table;
 	struct gate_slot *slot;       /* NULL until joined */
+	struct gate_line *line;       /* that this process is first in */
 	process_id self;
 	uint32_t generation;          /* as seen when last inside */
 	gate_repair repair;

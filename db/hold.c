@@ -105,19 +105,19 @@ add_held(struct books *books, money amount)
 }
 
 static enum store_rc
-take(struct books *books, const struct hold *hold)
+take(struct books *books, struct hold *hold)
 {
-	money available = account_available(&books->account);
-
 	if (books->account.state != ACCOUNT_ACTIVE ||
 	    books->key.state != KEY_ACTIVE ||
 	    books->key.account != books->account.number ||
 	    (books->key.expires_ms &&
 	    books->key.expires_ms <= clock_wall_ms()))
 		return STORE_NOT_ACTIVE;
-	if (money_compare(hold->amount, available) > 0)
+	hold->left = account_available(&books->account);
+	if (money_compare(hold->amount, hold->left) > 0)
 		return STORE_NO_BALANCE;
-	if (money_compare(hold->amount, budget_left(&books->key)) > 0)
+	hold->left = budget_left(&books->key);
+	if (money_compare(hold->amount, hold->left) > 0)
 		return STORE_NO_BUDGET;
 	if (!add_held(books, hold->amount))
 		return STORE_OUT_OF_RANGE;
@@ -137,7 +137,7 @@ take(struct books *books, const struct hold *hold)
 static enum store_rc
 hold_body(struct store *store, DB_TXN *txn, void *context)
 {
-	const struct hold *hold = context;
+	struct hold *hold = context;
 	struct books books = { .slot = gate_slot(store->gate) };
 	enum store_rc rc;
 
@@ -160,7 +160,7 @@ hold_body(struct store *store, DB_TXN *txn, void *context)
 }
 
 enum store_rc
-ledger_hold(struct store *store, const struct hold *hold)
+ledger_hold(struct store *store, struct hold *hold)
 {
 	enum store_rc rc;
 
@@ -185,8 +185,8 @@ ledger_hold(struct store *store, const struct hold *hold)
 	/* Noted before the outcome is known: releasing it is harmless. */
 	store->hold = *hold;
 	store->held = true;
-	rc = store_transact(store, STORE_WRITE, hold_body,
-	    (void *)(uintptr_t)hold);
+	rc = store_transact_on(store, STORE_WRITE, hold->account, hold_body,
+	    hold);
 	/* Any answer but these two says that nothing was taken. */
 	if (rc != STORE_OK && rc != STORE_UNAVAILABLE)
 		store->held = false;
@@ -338,7 +338,8 @@ ledger_settle(struct store *store, const struct hold *hold,
 
 	if (usage->cost.nano < 0)
 		return STORE_OUT_OF_RANGE;
-	rc = store_transact(store, STORE_DURABLE, settle_body, &settle);
+	rc = store_transact_on(store, STORE_DURABLE, hold->account,
+	    settle_body, &settle);
 	if (rc == STORE_OK)
 		store->held = false;
 	return rc;
@@ -360,7 +361,8 @@ ledger_release(struct store *store, const struct hold *hold,
 
 	if (usage)
 		copy = *usage;
-	rc = store_transact(store, STORE_WRITE, settle_body, &settle);
+	rc = store_transact_on(store, STORE_WRITE, hold->account, settle_body,
+	    &settle);
 	if (rc == STORE_OK)
 		store->held = false;
 	return rc;

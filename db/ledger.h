@@ -27,16 +27,17 @@ struct hold {
 	char model[USAGE_MODEL_SIZE]; /* recorded, should the process die */
 	unsigned char body[DIGEST_BYTES]; /* for answer_twin() */
 	const struct answer_claim *claim; /* NULL: the request has no name */
+	money left;        /* when it is refused: what might have been held */
 };
 
 /*
- * Takes the hold, or nothing at all: STORE_NO_BALANCE, STORE_NO_BUDGET,
- * STORE_NOT_ACTIVE, STORE_UNAVAILABLE, and STORE_EXISTS when a request of that
- * name is running or was answered: answer_find() says which. Not flushed: a
- * hold need not survive
- * what its process does not survive.
+ * Takes the hold, or nothing at all: STORE_NO_BALANCE and STORE_NO_BUDGET,
+ * which set hold->left, STORE_NOT_ACTIVE, STORE_UNAVAILABLE, and STORE_EXISTS
+ * when a request of that name is running or was answered: answer_find() says
+ * which. Not flushed: a hold need not survive what its process does not
+ * survive.
  */
-enum store_rc ledger_hold(struct store *store, const struct hold *hold);
+enum store_rc ledger_hold(struct store *store, struct hold *hold);
 
 /* How an amount above the hold is treated. */
 enum ledger_excess {

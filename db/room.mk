@@ -8,7 +8,7 @@ db_libfarebox_db_a_SOURCES = \
 	db/environment.c \
 	db/export.c db/export.h \
 	db/files.c db/files.h \
-	db/gate.c db/gate.h db/gate_private.h \
+	db/gate.c db/gate_line.c db/gate.h db/gate_private.h \
 	db/health.c db/health.h db/health_private.h db/health_aside.c \
 	db/hold.c \
 	db/import.c db/import_apply.c db/import_private.h \
@@ -119,6 +119,11 @@ TESTS += tests/store/stuck
 tests_store_stuck_SOURCES = tests/store/stuck.c $(scratch_sources)
 tests_store_stuck_LDADD = $(db_test_libs)
 
+check_PROGRAMS += tests/store/line
+TESTS += tests/store/line
+tests_store_line_SOURCES = tests/store/line.c $(scratch_sources)
+tests_store_line_LDADD = $(db_test_libs)
+
 check_PROGRAMS += tests/store/full_cache
 TESTS += tests/store/full_cache
 tests_store_full_cache_SOURCES = tests/store/full_cache.c $(scratch_sources)
@@ -129,12 +134,12 @@ check_PROGRAMS += tests/store/model tests/store/unknown
 TESTS += tests/store/model tests/store/unknown
 tests_store_unknown_SOURCES = tests/store/unknown.c $(scratch_sources)
 tests_store_unknown_LDADD = $(db_test_libs)
-tests_store_unknown_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_transact
+tests_store_unknown_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_transact_on
 tests_store_model_SOURCES = tests/store/model.c tests/store/model.h \
 	tests/store/model_ledger.c $(scratch_sources)
 tests_store_model_LDADD = db/libfarebox-db.a base/libfarebox-base.a \
 	$(DB_ALL_LIBS) $(BASE_LIBS)
-tests_store_model_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_transact
+tests_store_model_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_transact_on
 
 # See memory_tests in Makefile.am.
 crowd_tests = tests/store/backup_fire tests/store/full_cache \

@@ -100,10 +100,18 @@ enum store_write {
  * Runs body as one transaction in one section of the gate. It is run again
  * when it met a deadlock or when the store had to be recovered, also after a
  * commit of unknown outcome: a body must therefore be idempotent. Any result
- * but STORE_OK aborts.
+ * but STORE_OK aborts. It comes after those who write to the account already,
+ * see gate_line_up(); 0: no account.
  */
-enum store_rc store_transact(struct store *store, enum store_write write,
-    store_body body, void *context);
+enum store_rc store_transact_on(struct store *store, enum store_write write,
+    uint32_t account, store_body body, void *context);
+
+static inline enum store_rc
+store_transact(struct store *store, enum store_write write, store_body body,
+    void *context)
+{
+	return store_transact_on(store, write, 0, body, context);
+}
 
 /* Recovers the store and has it reopened; the caller is outside. */
 bool store_bring_back(struct store *store);

@@ -128,6 +128,14 @@ leave(struct store *store)
 		gate_leave(store->gate);
 }
 
+/* The account, if it is one's that is written, is free for the next. */
+static void
+leave_line(struct store *store)
+{
+	if (store->gate)
+		gate_line_leave(store->gate);
+}
+
 /*
  * The first failed flush is the last: the kernel may have dropped the pages,
  * and the next flush would say that all is well.
@@ -185,6 +193,7 @@ run_once(struct store *store, enum store_write write, store_body body,
 		return end_unwritten(store, txn, rc);
 	if (note_error(store, txn->commit(txn, DB_TXN_WRITE_NOSYNC)))
 		return store_broken(store, "cannot commit");
+	leave_line(store);
 	if (write == STORE_DURABLE && store->flush &&
 	    note_error(store, flush_log(store)))
 		return store_broken(store, "cannot flush");
@@ -202,19 +211,23 @@ store_bring_back(struct store *store)
 }
 
 enum store_rc
-store_transact(struct store *store, enum store_write write, store_body body,
-    void *context)
+store_transact_on(struct store *store, enum store_write write,
+    uint32_t account, store_body body, void *context)
 {
 	int deadlocks = 0, recoveries = 0, spaces = 0;
 
 	for (;;) {
-		enum store_rc rc = enter(store, write == STORE_UPKEEP ?
-		    GATE_SLOW : GATE_QUICK);
+		enum store_rc rc;
 
+		if (account && store->gate)
+			gate_line_up(store->gate, account);
+		rc = enter(store, write == STORE_UPKEEP ? GATE_SLOW :
+		    GATE_QUICK);
 		if (rc == STORE_OK) {
 			rc = run_once(store, write, body, context);
 			leave(store);
 		}
+		leave_line(store);
 		if (store->error == 0)
 			return rc;
 		switch (again(store->error)) {

@@ -38,8 +38,8 @@ append_body(struct store *store, DB_TXN *txn, void *context)
 enum store_rc
 usage_append(struct store *store, const struct usage *usage)
 {
-	return store_transact(store, STORE_WRITE, append_body,
-	    (void *)(uintptr_t)usage);
+	return store_transact_on(store, STORE_WRITE, usage->account,
+	    append_body, (void *)(uintptr_t)usage);
 }
 
 enum store_rc

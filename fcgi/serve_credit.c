@@ -30,34 +30,28 @@ less(const struct exchange *x)
 	    "ask for less at a time";
 }
 
-/* What the account has now may differ from what it had at authentication. */
 static bool
 no_balance(struct exchange *x)
 {
 	char need[MONEY_TEXT_SIZE], have[MONEY_TEXT_SIZE];
 
-	account_get(x->store, x->key.account, &x->account);
 	return exchange_fail(x, ERR_INSUFFICIENT_QUOTA, NULL,
 	    "This request may cost up to %s USD, and the account has %s USD "
 	    "available. Top it up, or %s.",
 	    money_format(x->hold.amount, need),
-	    money_format(account_available(&x->account), have), less(x));
+	    money_format(x->hold.left, have), less(x));
 }
 
 static bool
 no_budget(struct exchange *x)
 {
 	char need[MONEY_TEXT_SIZE], have[MONEY_TEXT_SIZE];
-	money left = MONEY_ZERO;
 
-	key_get(x->store, x->key.number, &x->key);
-	if (money_sub(x->key.budget, x->key.spent, &left))
-		money_sub(left, x->key.held, &left);
 	return exchange_fail(x, ERR_INSUFFICIENT_QUOTA, NULL,
 	    "This request may cost up to %s USD, and the key's budget has "
 	    "%s USD left. Use another key, or %s.",
-	    money_format(x->hold.amount, need), money_format(left, have),
-	    less(x));
+	    money_format(x->hold.amount, need),
+	    money_format(x->hold.left, have), less(x));
 }
 
 /* What costs nothing may be limited to those who could pay. */

@@ -76,10 +76,10 @@ dice(uint64_t sides)
 	return life.random % sides;
 }
 
-enum store_rc __real_store_transact(struct store *store,
-    enum store_write write, store_body body, void *context);
-enum store_rc __wrap_store_transact(struct store *store,
-    enum store_write write, store_body body, void *context);
+enum store_rc __real_store_transact_on(struct store *store,
+    enum store_write write, uint32_t whose, store_body body, void *context);
+enum store_rc __wrap_store_transact_on(struct store *store,
+    enum store_write write, uint32_t whose, store_body body, void *context);
 
 struct aborted {
 	store_body body;
@@ -97,19 +97,22 @@ abort_body(struct store *store, DB_TXN *txn, void *context)
 }
 
 enum store_rc
-__wrap_store_transact(struct store *store, enum store_write write,
-    store_body body, void *context)
+__wrap_store_transact_on(struct store *store, enum store_write write,
+    uint32_t whose, store_body body, void *context)
 {
 	struct aborted aborted = { body, context };
 	enum store_rc rc;
 
 	if (write != STORE_WRITE && write != STORE_DURABLE)
-		return __real_store_transact(store, write, body, context);
+		return __real_store_transact_on(store, write, whose, body,
+		    context);
 	if (dice(5) == 0)
-		__real_store_transact(store, write, abort_body, &aborted);
-	rc = __real_store_transact(store, write, body, context);
+		__real_store_transact_on(store, write, whose, abort_body,
+		    &aborted);
+	rc = __real_store_transact_on(store, write, whose, body, context);
 	if (rc == STORE_OK && dice(5) == 0)
-		rc = __real_store_transact(store, write, body, context);
+		rc = __real_store_transact_on(store, write, whose, body,
+		    context);
 	return rc;
 }
 

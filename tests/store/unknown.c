@@ -22,14 +22,14 @@ static struct store *store;
 static struct account account;
 static struct key key;
 
-enum store_rc __real_store_transact(struct store *of, enum store_write write,
-    store_body body, void *context);
-enum store_rc __wrap_store_transact(struct store *of, enum store_write write,
-    store_body body, void *context);
+enum store_rc __real_store_transact_on(struct store *of, enum store_write write,
+    uint32_t whose, store_body body, void *context);
+enum store_rc __wrap_store_transact_on(struct store *of, enum store_write write,
+    uint32_t whose, store_body body, void *context);
 
 enum store_rc
-__wrap_store_transact(struct store *of, enum store_write write,
-    store_body body, void *context)
+__wrap_store_transact_on(struct store *of, enum store_write write,
+    uint32_t whose, store_body body, void *context)
 {
 	enum luck luck = next;
 
@@ -40,9 +40,10 @@ __wrap_store_transact(struct store *of, enum store_write write,
 	if (luck == LUCK_NOT_DONE)
 		return STORE_UNAVAILABLE;
 	if (luck == LUCK_GOOD)
-		return __real_store_transact(of, write, body, context);
-	assert_int_equal(__real_store_transact(of, write, body, context),
-	    STORE_OK);
+		return __real_store_transact_on(of, write, whose, body,
+		    context);
+	assert_int_equal(__real_store_transact_on(of, write, whose, body,
+	    context), STORE_OK);
 	return STORE_UNAVAILABLE;
 }
 
