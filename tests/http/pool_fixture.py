@@ -153,6 +153,9 @@ class Pool:
         for pid in left:
             if is_alive(pid):
                 os.kill(pid, signal.SIGKILL)
+        # A pool that starts now is to see which of them died in the store.
+        wait("the workers to be gone",
+             lambda: not any(is_alive(pid) for pid in left))
 
 
 class House:
