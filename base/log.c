@@ -35,6 +35,12 @@ log_open(const char *name, int to_syslog)
 		openlog(name, LOG_PID, LOG_DAEMON);
 }
 
+void
+log_close(void)
+{
+	closelog();
+}
+
 /* A log that cannot be written is nothing a request should die of. */
 static void
 write_once(const char *line, size_t len)

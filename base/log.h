@@ -12,6 +12,12 @@ enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 void log_open(const char *name, int to_syslog);
 
 /*
+ * Lets go of the connection to syslog, if there is one; a line makes a new
+ * one. A forked process calls this before it closes what is not its own.
+ */
+void log_close(void);
+
+/*
  * Writes one line in one write, cut at about 2000 bytes. Control characters in
  * the text become '?', so that no client can forge a line. Leaves errno alone.
  */

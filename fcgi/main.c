@@ -12,6 +12,7 @@
 #include "db/store.h"
 #include "fcgi/start.h"
 #include "fcgi/supervisor.h"
+#include "fcgi/title.h"
 #include "fcgi/worker.h"
 
 enum { EXIT_USAGE = 2 };
@@ -70,10 +71,8 @@ work(const struct start *start)
 {
 	struct worker_options options = {
 		.config = conf_path(start->config),
-		.kept = start->kept,
-		.workers = start->workers > 0 ? start->workers : 0,
 		.cgi = start->mode == START_CGI,
-		.urged = !start->kept || start->urged,
+		.urged = true,
 	};
 
 	if (start->arguments_ignored)
@@ -113,6 +112,7 @@ main(int argc, char *argv[])
 	unblock_signals();
 	/* Started again through SELF_PATH it would be called "exe". */
 	prctl(PR_SET_NAME, "farebox.fcgi");
+	title_prepare(argc, argv);
 	if (!start_read(&start, argc, argv, why)) {
 		log_line(LOG_LEVEL_ERROR, "%s", why);
 		if (start.mode == START_CGI)

@@ -1,29 +1,20 @@
 /* pool.c: the workers of a supervisor: started, replaced, signalled. */
 #include "fcgi/pool.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "fcgi/worker.h"
 
 enum {
 	YOUNG_US = 1000000,
 	PAUSE_MIN_US = 100000,
 	PAUSE_MAX_US = 10000000,
-	KEPT_FD = 3,            /* where a worker finds the kept copy */
-	NO_EXEC = 127,
-	NUMBER_TEXT_SIZE = 12,
 };
-
-static const char kept_path[] = "/proc/self/fd/3";
 
 bool
 pool_add(struct pool *pool, int listen_fd, int n)
@@ -49,40 +40,16 @@ pool_free(struct pool *pool)
 	pool->n_seats = 0;
 }
 
-/* Puts a descriptor at a number where exec leaves it open. */
-static bool
-place(int fd, int number)
-{
-	if (fd == number)
-		return fcntl(fd, F_SETFD, 0) == 0;
-	return dup2(fd, number) == number;
-}
-
-/* The child's part of a start: does not return. */
+/* The child's part of a start. */
 static void
-become_worker(const struct pool *pool, const struct seat *seat, int kept_fd,
-    pid_t supervisor)
+begin_worker(const struct seat *seat, pid_t supervisor)
 {
-	char workers[NUMBER_TEXT_SIZE];
-	const char *const command[] = {
-		"farebox.fcgi", "--config", pool->config, "--worker",
-		kept_path, "--workers", workers,
-		pool->urged ? "--urged" : NULL, NULL,
-	};
-	sigset_t none;
-
-	snprintf(workers, sizeof(workers), "%d", pool->n_workers);
-	/* Until it listens to SIGHUP: it reads the configuration anyway. */
-	signal(SIGHUP, SIG_IGN);
 	/* A worker does not outlive its supervisor. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != supervisor)
 		_exit(EXIT_SUCCESS);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (place(seat->listen_fd, STDIN_FILENO) && place(kept_fd, KEPT_FD))
-		execv(SELF_PATH, (char *const *)(uintptr_t)command);
-	_exit(NO_EXEC);
+	if (dup2(seat->listen_fd, STDIN_FILENO) != STDIN_FILENO)
+		_exit(EXIT_FAILURE);
 }
 
 static void
@@ -96,8 +63,8 @@ wait_longer(struct seat *seat, int64_t now_us)
 	seat->next_us = now_us + seat->pause_us;
 }
 
-void
-pool_fill(struct pool *pool, int kept_fd)
+bool
+pool_fill(struct pool *pool)
 {
 	int64_t now_us = clock_mono_us();
 	pid_t self = getpid(), child;
@@ -108,16 +75,19 @@ pool_fill(struct pool *pool, int kept_fd)
 		if (seat->pid > 0 || now_us < seat->next_us)
 			continue;
 		child = fork();
-		if (child == 0)
-			become_worker(pool, seat, kept_fd, self);
+		if (child == 0) {
+			begin_worker(seat, self);
+			return true;
+		}
 		if (child < 0) {
 			log_line(LOG_LEVEL_ERROR, "cannot start a worker");
 			wait_longer(seat, now_us);
-			return;
+			return false;
 		}
 		seat->pid = child;
 		seat->started_us = now_us;
 	}
+	return false;
 }
 
 /*

@@ -17,11 +17,8 @@ struct seat {
 };
 
 struct pool {
-	const char *config; /* the configuration file of the workers */
 	struct seat *seats;
 	size_t n_seats;
-	int n_workers;      /* that may wait for providers: told to each */
-	bool urged;         /* told to each, see worker.h */
 };
 
 /* Adds empty places for n workers on a socket. False without memory. */
@@ -29,10 +26,12 @@ bool pool_add(struct pool *pool, int listen_fd, int n);
 void pool_free(struct pool *pool);
 
 /*
- * Starts a worker in each empty place whose pause is over. kept_fd is a copy
- * of the last good configuration.
+ * Forks a worker into each empty place whose pause is over. Returns false in
+ * the supervisor, and true in each worker, whose socket is its standard input:
+ * it is to let go of whatever else is the supervisor's. What signals this has
+ * blocked the worker has, too, until it can take them, so that none is lost.
  */
-void pool_fill(struct pool *pool, int kept_fd);
+bool pool_fill(struct pool *pool);
 
 /*
  * Collects workers that have ended. A place is taken again at once, unless its

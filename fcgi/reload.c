@@ -1,11 +1,8 @@
 /* reload.c: farebox.conf, read again when it changes. */
 #include "fcgi/reload.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/log.h"
 
@@ -52,17 +49,10 @@ load(const char *file, bool quiet)
 }
 
 struct conf *
-reload_first(struct reload *reload, const char *file, const char *kept)
+reload_first(struct reload *reload, const char *file)
 {
-	struct conf *conf;
-
-	*reload = (struct reload){
-		.file = file, .quiet = kept != NULL, .seen = look(file),
-	};
-	conf = load(file, reload->quiet);
-	if (!conf && kept)
-		conf = load(kept, false);
-	return conf;
+	*reload = (struct reload){ .file = file, .seen = look(file) };
+	return load(file, false);
 }
 
 struct conf *
@@ -85,34 +75,4 @@ reload_changed(struct reload *reload, bool forced)
 		    "config not reloaded, the old one stays file=%s",
 		    reload->file);
 	return conf;
-}
-
-static bool
-copy_bytes(int from, int to)
-{
-	char part[4096];
-	ssize_t n;
-
-	while ((n = read(from, part, sizeof(part))) > 0)
-		if (write(to, part, (size_t)n) != n)
-			return false;
-	return n == 0;
-}
-
-int
-reload_copy(const struct reload *reload)
-{
-	int from = open(reload->file, O_RDONLY | O_CLOEXEC);
-	int to = memfd_create("farebox.conf", MFD_CLOEXEC);
-	struct stat found;
-	bool copied = from >= 0 && to >= 0 && copy_bytes(from, to);
-
-	if (from >= 0)
-		close(from);
-	found = look(reload->file);
-	if (copied && same_file(&found, &reload->seen))
-		return to;
-	if (to >= 0)
-		close(to);
-	return -1;
 }

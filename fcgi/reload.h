@@ -15,23 +15,15 @@ struct reload {
 };
 
 /*
- * Reads the file for the first time. When it is wrong and kept is not NULL,
- * that file is read in its place. NULL when there is no good one; the problems
- * are in the log.
+ * Reads the file for the first time. NULL when it is wrong; the problems are
+ * in the log.
  */
-struct conf *reload_first(struct reload *reload, const char *file,
-    const char *kept);
+struct conf *reload_first(struct reload *reload, const char *file);
 
 /*
  * A new configuration, which is the caller's, when the file has changed (or
  * forced is set) and is right; else NULL. Problems are logged, once.
  */
 struct conf *reload_changed(struct reload *reload, bool forced);
-
-/*
- * A descriptor with a copy of the file as it was when last read, or -1, also
- * when it has changed since.
- */
-int reload_copy(const struct reload *reload);
 
 #endif

@@ -17,6 +17,7 @@ fcgi_libfarebox_fcgi_a_SOURCES = \
 	fcgi/serve_limit.c fcgi/serve_log.c \
 	fcgi/start.c fcgi/start.h \
 	fcgi/supervisor.c fcgi/supervisor.h \
+	fcgi/title.c fcgi/title.h \
 	fcgi/worker.c fcgi/worker.h
 
 fcgi_PROGRAMS += farebox.fcgi
@@ -30,7 +31,7 @@ farebox_fcgi_LDADD = \
 	$(BASE_LIBS) $(DB_ALL_LIBS) $(UPSTREAM_LIBS) $(FCGI_LIBS)
 
 pool_tests = tests/http/pool_test.py tests/http/cgi_test.py \
-	tests/http/stream_stop_test.py
+	tests/http/stream_memory_test.py tests/http/stream_stop_test.py
 TESTS += $(pool_tests)
 EXTRA_DIST += $(pool_tests) tests/http/fcgi_client.py \
 	tests/http/pool_fixture.py

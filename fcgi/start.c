@@ -26,7 +26,7 @@ struct argument {
 	enum argument_kind kind;
 	size_t offset;     /* in struct start */
 	int64_t min, max;
-	const char *doc;   /* NULL: for the program's own use */
+	const char *doc;
 };
 
 static const struct argument arguments[] = {
@@ -54,10 +54,6 @@ static const struct argument arguments[] = {
 	{ "--recover", "DIR", ARGUMENT_TEXT,
 	    offsetof(struct start, recover), 0, 0,
 	    "recover the store in DIR if that is due, then end" },
-	{ "--worker", "FILE", ARGUMENT_TEXT,
-	    offsetof(struct start, kept), 0, 0, NULL },
-	{ "--urged", NULL, ARGUMENT_FLAG,
-	    offsetof(struct start, urged), 0, 0, NULL },
 	{ "--help", NULL, ARGUMENT_FLAG,
 	    offsetof(struct start, help), 0, 0, "print this" },
 	{ "--version", NULL, ARGUMENT_FLAG,
@@ -76,8 +72,6 @@ start_help(FILE *out)
 	for (size_t i = 0; i < n_arguments; i++) {
 		char left[32];
 
-		if (!arguments[i].doc)
-			continue;
 		snprintf(left, sizeof(left), "%s %s", arguments[i].name,
 		    arguments[i].value ? arguments[i].value : "");
 		fprintf(out, "  %-22s %s\n", left, arguments[i].doc);
@@ -250,7 +244,7 @@ choose_mode(struct start *start, char why[START_WHY_SIZE])
 		    start->version ? START_VERSION : START_RECOVER;
 		return true;
 	}
-	if (!start->kept && choose_sockets(start)) {
+	if (choose_sockets(start)) {
 		if (start->workers < 0)
 			start->workers = WORKERS_DEFAULT;
 		return choose_light(start, why);

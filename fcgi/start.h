@@ -23,10 +23,9 @@ struct start {
 	bool arguments_ignored; /* a CGI query can write the command line */
 
 	/* The command line; NULL, 0 or -1 for what it does not name. */
-	bool help, version, urged;
+	bool help, version;
 	const char *config;
 	const char *recover;
-	const char *kept;
 	const char *socket;
 	const char *light_socket;
 	const char *socket_group;

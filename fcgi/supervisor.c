@@ -16,7 +16,9 @@
 #include "fcgi/listen.h"
 #include "fcgi/pool.h"
 #include "fcgi/reload.h"
+#include "fcgi/title.h"
 #include "fcgi/worker.h"
+#include "upstream/call.h"
 
 enum { TICK_MS = 100 }; /* how often it looks around unasked */
 
@@ -31,8 +33,7 @@ struct supervisor {
 	struct listener listener, light_listener;
 	struct pool pool;
 	struct reload reload;
-	struct conf *conf;
-	int kept_fd;                /* a copy of the last good configuration */
+	struct conf *conf;          /* the last good one */
 	struct gate *gate;          /* NULL while there is no store */
 	char gate_dir[PATH_MAX];
 	const char *recover_command[4];
@@ -92,26 +93,12 @@ watch_gate(struct supervisor *s)
 		gate_watch(s->gate);
 }
 
-/* Workers that start while the file is wrong are given the copy. */
-static void
-keep_config(struct supervisor *s)
-{
-	int fd = reload_copy(&s->reload);
-
-	if (fd < 0)
-		return;
-	if (s->kept_fd >= 0)
-		close(s->kept_fd);
-	s->kept_fd = fd;
-}
-
 static void
 use_config(struct supervisor *s, struct conf *conf)
 {
 	conf_free(s->conf);
 	s->conf = conf;
 	log_open("farebox", conf->log == LOG_TO_SYSLOG);
-	keep_config(s);
 	if (strcmp(s->gate_dir, conf->store) != 0)
 		open_gate(s);
 }
@@ -190,6 +177,44 @@ press(struct supervisor *s)
 	pool_signal(&s->pool, s->stopping == STOP_NOW ? SIGKILL : SIGTERM);
 }
 
+/* Lets go of a socket that is another process's, too. */
+static void
+leave_listener(struct listener *listener)
+{
+	if (listener->fd >= 0)
+		close(listener->fd);
+	listener->fd = -1;
+}
+
+/*
+ * What a new worker does. Not executed but forked, it has in common with the
+ * others what nobody writes to any more: the libraries as they were linked,
+ * and what upstream_prepare() made. What is the supervisor's it lets go of.
+ */
+_Noreturn static void
+become_worker(struct supervisor *s)
+{
+	static char config[PATH_MAX];
+	struct worker_options options = {
+		.config = config,
+		.reload = &s->reload,
+		.conf = s->conf,
+		.workers = s->options->workers,
+		.urged = s->options->urged,
+	};
+
+	/* Its name may stand in the command line, which the title ends. */
+	snprintf(config, sizeof(config), "%s", s->options->config);
+	s->reload.file = config;
+	title_set("farebox.fcgi: worker");
+	log_close();
+	gate_close(s->gate);
+	leave_listener(&s->listener);
+	leave_listener(&s->light_listener);
+	pool_free(&s->pool);
+	exit(worker_run(&options));
+}
+
 static void
 supervise(struct supervisor *s)
 {
@@ -198,7 +223,8 @@ supervise(struct supervisor *s)
 		watch_gate(s);
 		if (s->stopping == STOP_NOT) {
 			check_config(s, false);
-			pool_fill(&s->pool, s->kept_fd);
+			if (pool_fill(&s->pool))
+				become_worker(s);
 		} else {
 			press(s);
 		}
@@ -214,19 +240,15 @@ begin(struct supervisor *s)
 	int spare;
 
 	set_signals(s);
-	conf = reload_first(&s->reload, options->config, NULL);
+	conf = reload_first(&s->reload, options->config);
 	if (!conf)
 		return false;
-	spare = (int)conf->workers_spare;
-	use_config(s, conf);
-	if (s->kept_fd < 0) {
-		log_line(LOG_LEVEL_ERROR, "cannot copy config=%s",
-		    options->config);
+	if (!upstream_prepare()) {
+		log_line(LOG_LEVEL_ERROR, "no memory for connections");
 		return false;
 	}
-	s->pool.config = options->config;
-	s->pool.n_workers = options->workers;
-	s->pool.urged = options->urged;
+	spare = (int)conf->workers_spare;
+	use_config(s, conf);
 	return open_listeners(s) &&
 	       pool_add(&s->pool, s->listener.fd, options->workers + spare) &&
 	       pool_add(&s->pool, s->light_listener.fd, options->light);
@@ -239,7 +261,6 @@ supervisor_run(const struct supervisor_options *options)
 		.options = options,
 		.listener = { .fd = -1 },
 		.light_listener = { .fd = -1 },
-		.kept_fd = -1,
 	};
 	bool began = begin(&s);
 
@@ -257,7 +278,5 @@ supervisor_run(const struct supervisor_options *options)
 	gate_close(s.gate);
 	pool_free(&s.pool);
 	conf_free(s.conf);
-	if (s.kept_fd >= 0)
-		close(s.kept_fd);
 	return began && s.stopping == STOP_FINISH ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -82,10 +82,12 @@ set_signals(sigset_t *while_waiting)
 	struct sigaction ignored = { .sa_handler = SIG_IGN };
 	sigset_t ours;
 
+	sigemptyset(while_waiting);
 	sigemptyset(&ours);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaddset(&ours, signals[i].signal);
-	sigprocmask(SIG_BLOCK, &ours, while_waiting);
+	/* Set, not added: a supervisor, which forked us, blocks SIGCHLD too. */
+	sigprocmask(SIG_SETMASK, &ours, NULL);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		struct sigaction action = { .sa_handler = signals[i].handler };
 
@@ -306,6 +308,18 @@ worker_refuse_cgi(void)
 	conn_free(conn);
 }
 
+static struct conf *
+first_conf(struct worker *w)
+{
+	const struct worker_options *options = w->options;
+
+	if (!options->reload)
+		return reload_first(&w->reload, options->config);
+	w->reload = *options->reload;
+	w->reload.quiet = true;
+	return options->conf;
+}
+
 static bool
 begin(struct worker *w)
 {
@@ -319,7 +333,7 @@ begin(struct worker *w)
 	}
 	/* After libfcgi, which sets signal handlers of its own. */
 	set_signals(&w->while_waiting);
-	w->conf = reload_first(&w->reload, options->config, options->kept);
+	w->conf = first_conf(w);
 	if (!w->conf) {
 		if (options->cgi)
 			worker_refuse_cgi();

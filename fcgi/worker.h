@@ -5,16 +5,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fcgi/reload.h"
+
 /* How a program of ours is started again; see store_options.recover_command. */
 #define SELF_PATH "/proc/self/exe"
 
 struct worker_options {
 	const char *config; /* the configuration file */
 	/*
-	 * The last good configuration, kept by a supervisor for when the file
-	 * is wrong; NULL without a supervisor.
+	 * A supervisor's, which the worker goes on with: what it knows of the
+	 * file, and the last good configuration, which will be the worker's.
+	 * NULL without a supervisor.
 	 */
-	const char *kept;
+	const struct reload *reload;
+	struct conf *conf;
 	int64_t workers;    /* that may wait at once; 0 without a supervisor */
 	bool cgi;           /* one CGI request; else FastCGI's on fd 0 */
 	/*

@@ -13,6 +13,13 @@
  */
 struct upstream;
 
+/*
+ * Makes ready what every process needs that makes calls, TLS above all. One
+ * that does so before it forks has it in common with those that it forks.
+ * False when memory runs out. upstream_free() does not undo it.
+ */
+bool upstream_prepare(void);
+
 /* NULL when memory runs out. */
 struct upstream *upstream_new(void);
 void upstream_free(struct upstream *upstream); /* NULL is allowed */

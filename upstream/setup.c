@@ -138,6 +138,12 @@ unset_request(CURL *easy)
 }
 #undef SET
 
+bool
+upstream_prepare(void)
+{
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
 struct upstream *
 upstream_new(void)
 {

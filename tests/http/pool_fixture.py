@@ -71,9 +71,18 @@ def wait(what, condition, patience=PATIENCE):
 
 
 def children(pid):
-    """The worker processes of a supervisor."""
+    """The processes that a supervisor has started."""
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as text:
         return [int(word) for word in text.read().split()]
+
+
+def is_worker(pid):
+    """True when it is a worker, and not a recovery of the store."""
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as text:
+            return text.read().startswith("farebox.fcgi: worker")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def is_alive(pid):
@@ -127,7 +136,7 @@ class Pool:
 
     def workers(self):
         """The workers' pids."""
-        return children(self.pid)
+        return [pid for pid in children(self.pid) if is_worker(pid)]
 
     def kill(self, number):
         """Sends it a signal."""

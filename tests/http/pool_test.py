@@ -285,6 +285,60 @@ def without_a_store_nothing_runs_until_there_is_one(house):
     pool.ready()
 
 
+def sockets(pid):
+    """The listening sockets that a process has open, by inode."""
+    with open(f"/proc/{pid}/net/unix", encoding="ascii") as text:
+        listen = {words[6] for words in map(str.split, text)
+                  if words[3] == "00010000"}
+    found = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        target = os.readlink(f"/proc/{pid}/fd/{name}")
+        if target.startswith("socket:[") and target[8:-1] in listen:
+            found.add(target[8:-1])
+    return found
+
+
+def a_worker_keeps_no_other_socket(house):
+    pool = house.start("--workers", "2", "--light", "2", "--socket",
+                       house.socket).ready()
+    get(house.socket + "-light")
+    found = [sockets(pid) for pid in pool.workers()]
+    assert [len(one) for one in found] == [1, 1, 1, 1], found
+    assert len(set.union(*found)) == 2, found
+    assert sockets(pool.pid) == set.union(*found)
+    assert pool.stop() == 0
+
+
+def signals(pid):
+    """Which signals a worker ignores and catches, once it is idle and blocks
+    none."""
+    def look():
+        with open(f"/proc/{pid}/status", encoding="utf-8") as text:
+            masks = dict(line.split() for line in text
+                         if line.startswith("Sig"))
+        return int(masks["SigBlk:"], 16) == 0 and (
+            masks["SigIgn:"], masks["SigCgt:"])
+    return wait("an idle worker that blocks no signal", look)
+
+
+def workers_take_signals_whoever_starts_them(house):
+    pool = house.start("--workers", "1", "--socket", house.socket).ready()
+    supervised = signals(pool.workers()[0])
+    assert pool.stop() == 0
+    with listening(house.socket) as passed:
+        pool = house.start(command=[PROGRAM, "--config", house.config],
+                           stdin=passed).ready()
+        assert signals(pool.pid) == supervised, supervised
+
+
+def each_worker_has_other_random_bits(house):
+    house.write("requests_per_worker = 1")
+    pool = house.start("--workers", "4", "--socket", house.socket).ready()
+    # Behind 10 digits of time there are 16 of chance.
+    bits = [get(pool.path).headers["x-request-id"][-16:] for _ in range(40)]
+    assert all(bits) and len(set(bits)) == 40, bits
+
+
 def a_web_server_starts_a_worker(house):
     with listening(house.socket) as passed:
         pool = house.start(command=[PROGRAM, "--config", house.config],
@@ -348,6 +402,9 @@ sys.exit(run_tests([
     a_wrong_change_keeps_the_old_configuration,
     a_hangup_reads_the_configuration_again,
     without_a_store_nothing_runs_until_there_is_one,
+    a_worker_keeps_no_other_socket,
+    workers_take_signals_whoever_starts_them,
+    each_worker_has_other_random_bits,
     a_web_server_starts_a_worker,
     a_web_server_starts_a_supervisor,
     systemd_passes_the_sockets,
