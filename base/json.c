@@ -102,11 +102,12 @@ json_parse_request(const char *text, size_t len, char *why, size_t why_size)
 	return value;
 }
 
+/* Jansson overlooks a NUL behind a number. */
 json_t *
 json_parse_answer(const char *text, size_t len)
 {
-	json_t *value = len ? json_loadb(text, len, JSON_ALLOW_NUL, NULL) :
-	    NULL;
+	json_t *value = len && !memchr(text, '\0', len) ?
+	    json_loadb(text, len, JSON_ALLOW_NUL, NULL) : NULL;
 
 	if (value && !json_is_object(value)) {
 		json_decref(value);

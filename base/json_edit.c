@@ -1,315 +1,165 @@
 /* json_edit.c: changing members of an object's text and nothing else in it. */
-#include "base/json.h"
+#include "base/json_view.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * The text has been parsed, so a scanner need not find faults; but it must
- * never leave the text, whatever that is. A position equal to len is its end.
- */
-struct text {
-	const char *byte;
-	size_t len;
+/* What is to become of a text, and what it becomes. */
+struct editing {
+	const struct json_view *view;
+	const struct json_edit *edits;
+	size_t n_edits;
+	struct json_text *out;
+	bool has_members; /* written */
 };
 
-/* Counts bytes, and writes them once there is a buffer. */
-struct out {
-	char *buffer;
-	size_t len;
-};
-
-/* One member, with the blanks on both sides of it. */
-struct member {
-	size_t start, end;     /* from behind '{' or ',' to ',' or '}' */
-	size_t name, name_end; /* with the quotation marks */
-	size_t value, value_end;
-};
+/* There is room: see reserve(). */
+static void
+put(struct editing *e, const char *bytes, size_t len)
+{
+	if (len > 0)
+		memcpy(e->out->bytes + e->out->len, bytes, len);
+	e->out->len += len;
+}
 
 static void
-put(struct out *out, const char *bytes, size_t len)
+put_text(struct editing *e, const char *text)
 {
-	if (out->buffer && len)
-		memcpy(out->buffer + out->len, bytes, len);
-	out->len += len;
-}
-
-static size_t
-skip_blanks(const struct text *text, size_t at)
-{
-	while (at < text->len && memchr(" \t\r\n", text->byte[at], 4))
-		at++;
-	return at;
-}
-
-/*
- * From a '"' to behind its twin: the next one that an even number of
- * backslashes stands before. A prompt is long, so its bytes are not looked at
- * one by one.
- */
-static size_t
-skip_string(const struct text *text, size_t at)
-{
-	const char *start = text->byte + at + 1;
-	const char *end = text->byte + text->len, *quote = start;
-
-	while (quote < end &&
-	    (quote = memchr(quote, '"', (size_t)(end - quote)))) {
-		const char *run = quote;
-
-		while (run > start && run[-1] == '\\')
-			run--;
-		quote++;
-		if ((quote - run) % 2 == 1)
-			return (size_t)(quote - text->byte);
-	}
-	return text->len;
-}
-
-/* From a '{' or '[' to behind its twin. */
-static size_t
-skip_nested(const struct text *text, size_t at)
-{
-	size_t depth = 0;
-
-	while (at < text->len) {
-		switch (text->byte[at]) {
-		case '"':
-			at = skip_string(text, at);
-			continue;
-		case '{':
-		case '[':
-			depth++;
-			break;
-		case '}':
-		case ']':
-			if (--depth == 0)
-				return at + 1;
-			break;
-		default:
-			break;
-		}
-		at++;
-	}
-	return text->len;
-}
-
-static size_t
-skip_value(const struct text *text, size_t at)
-{
-	if (at < text->len && text->byte[at] == '"')
-		return skip_string(text, at);
-	if (at < text->len && memchr("{[", text->byte[at], 2))
-		return skip_nested(text, at);
-	while (at < text->len && !memchr(",}] \t\r\n", text->byte[at], 7))
-		at++;
-	return at;
-}
-
-/* Finds the member that begins at a place. False when there is none. */
-static bool
-find_member(const struct text *text, size_t start, struct member *member)
-{
-	member->start = start;
-	member->name = skip_blanks(text, start);
-	if (member->name >= text->len || text->byte[member->name] != '"')
-		return false;
-	member->name_end = skip_string(text, member->name);
-	member->value = skip_blanks(text, member->name_end);
-	if (member->value >= text->len || text->byte[member->value] != ':')
-		return false;
-	member->value = skip_blanks(text, member->value + 1);
-	member->value_end = skip_value(text, member->value);
-	member->end = skip_blanks(text, member->value_end);
-	return member->end < text->len && member->value_end > member->value &&
-	    memchr(",}", text->byte[member->end], 2);
-}
-
-/* Four hex digits, or -1. */
-static long
-read_hex4(const struct text *text, size_t at)
-{
-	static const char digits[] = "0123456789abcdef";
-	long number = 0;
-
-	if (text->len < 4 || at > text->len - 4)
-		return -1;
-	for (size_t end = at + 4; at < end; at++) {
-		int c = text->byte[at];
-		const char *digit = memchr(digits,
-		    c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c, 16);
-
-		if (!digit)
-			return -1;
-		number = number << 4 | (digit - digits);
-	}
-	return number;
-}
-
-static size_t
-encode_utf8(long code, char utf8[4])
-{
-	if (code < 0x80) {
-		utf8[0] = (char)code;
-		return 1;
-	}
-	if (code < 0x800) {
-		utf8[0] = (char)(0xc0 | code >> 6);
-		utf8[1] = (char)(0x80 | (code & 0x3f));
-		return 2;
-	}
-	if (code < 0x10000) {
-		utf8[0] = (char)(0xe0 | code >> 12);
-		utf8[1] = (char)(0x80 | (code >> 6 & 0x3f));
-		utf8[2] = (char)(0x80 | (code & 0x3f));
-		return 3;
-	}
-	utf8[0] = (char)(0xf0 | code >> 18);
-	utf8[1] = (char)(0x80 | (code >> 12 & 0x3f));
-	utf8[2] = (char)(0x80 | (code >> 6 & 0x3f));
-	utf8[3] = (char)(0x80 | (code & 0x3f));
-	return 4;
-}
-
-/* Decodes what follows "\u"; 0 for what Jansson would have refused. */
-static size_t
-decode_unicode(const struct text *text, size_t *at, char utf8[4])
-{
-	long code = read_hex4(text, *at), low;
-
-	if (code < 0)
-		return 0;
-	*at += 4;
-	if (code >= 0xd800 && code < 0xdc00) {
-		low = read_hex4(text, *at + 2);
-		if (low < 0xdc00 || low > 0xdfff)
-			return 0;
-		code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-		*at += 6;
-	}
-	return encode_utf8(code, utf8);
-}
-
-/* Decodes one character of a string at *at, and moves on. */
-static size_t
-decode_character(const struct text *text, size_t *at, char utf8[4])
-{
-	static const char letters[] = "bfnrt", meant[] = "\b\f\n\r\t";
-	const char *letter;
-	char c = text->byte[(*at)++];
-
-	if (c == '\\' && *at < text->len) {
-		c = text->byte[(*at)++];
-		if (c == 'u')
-			return decode_unicode(text, at, utf8);
-		letter = memchr(letters, c, sizeof(letters) - 1);
-		if (letter)
-			c = meant[letter - letters];
-	}
-	utf8[0] = c;
-	return 1;
-}
-
-/*
- * Compares what the name means, not how it is spelt: otherwise "\u006dodel"
- * would be a second "model" that only the provider sees.
- */
-static bool
-is_named(const struct text *text, const struct member *member,
-    const char *name)
-{
-	size_t at = member->name + 1, end = member->name_end - 1;
-	size_t left = strlen(name);
-	char utf8[4];
-
-	while (at < end) {
-		size_t n = decode_character(text, &at, utf8);
-
-		if (n == 0 || n > left || memcmp(name, utf8, n) != 0)
-			return false;
-		name += n;
-		left -= n;
-	}
-	return left == 0;
+	put(e, text, strlen(text));
 }
 
 /* Which edit a member is for; n_edits when it is for none. */
 static size_t
-find_edit(const struct text *text, const struct member *member,
-    const struct json_edit *edits, size_t n_edits)
+find_edit(const struct editing *e, const struct json_part *name)
 {
 	size_t i = 0;
 
-	while (i < n_edits && !is_named(text, member, edits[i].name))
+	while (i < e->n_edits &&
+	    !json_view_says(e->view, name, e->edits[i].name))
 		i++;
 	return i;
 }
 
-static void
-put_new(struct out *out, const struct json_edit *edits, size_t n_edits,
-    uint64_t found, bool *is_first)
+/* How long the text can become: of several with one name all are edited. */
+static size_t
+most(const struct editing *e)
 {
-	for (size_t i = 0; i < n_edits; i++) {
-		if (found >> i & 1 || !edits[i].value)
-			continue;
-		put(out, ",", !*is_first);
-		put(out, "\"", 1);
-		put(out, edits[i].name, strlen(edits[i].name));
-		put(out, "\":", 2);
-		put(out, edits[i].value, strlen(edits[i].value));
-		*is_first = false;
+	static const char around[] = ",\"\":";
+	const struct json_part *name = e->view->part + 1;
+	size_t need = e->view->len + 1;
+
+	for (size_t i = 0; i < e->n_edits; i++)
+		if (e->edits[i].value)
+			need += strlen(e->edits[i].name) + sizeof(around) +
+			    strlen(e->edits[i].value);
+	for (uint32_t n = e->view->part->size; n > 0; n--) {
+		size_t i = find_edit(e, name);
+
+		if (i < e->n_edits && e->edits[i].value)
+			need += strlen(e->edits[i].value);
+		name += 1 + name[1].parts;
 	}
+	return need;
+}
+
+/* Has room for what will be put. */
+static bool
+reserve(const struct editing *e)
+{
+	size_t need = most(e), size = e->out->size;
+	char *bytes;
+
+	if (need <= size)
+		return true;
+	/* What grows is about to grow again. */
+	need += size > 0 ? need / 2 : 0;
+	bytes = realloc(e->out->bytes, need);
+	if (!bytes)
+		return false;
+	e->out->bytes = bytes;
+	e->out->size = need;
+	return true;
 }
 
 static void
-put_member(struct out *out, const struct text *text,
-    const struct member *member, const char *value, bool *is_first)
+put_comma(struct editing *e)
 {
-	put(out, ",", !*is_first);
-	*is_first = false;
-	put(out, text->byte + member->start, member->value - member->start);
-	if (value)
-		put(out, value, strlen(value));
-	else
-		put(out, text->byte + member->value,
-		    member->value_end - member->value);
-	put(out, text->byte + member->value_end,
-	    member->end - member->value_end);
+	if (e->has_members)
+		put(e, ",", 1);
+	e->has_members = true;
+}
+
+/* The members that were not there. */
+static void
+put_new(struct editing *e)
+{
+	for (size_t i = 0; i < e->n_edits; i++) {
+		const struct json_edit *edit = &e->edits[i];
+
+		if (!edit->value ||
+		    json_view_member(e->view, e->view->part, edit->name))
+			continue;
+		put_comma(e);
+		put(e, "\"", 1);
+		put_text(e, edit->name);
+		put(e, "\":", 2);
+		put_text(e, edit->value);
+	}
+}
+
+/* Writes what lies between two places of the text. */
+static void
+put_between(struct editing *e, size_t from, size_t to)
+{
+	put(e, e->view->text + from, to - from);
 }
 
 /*
- * Writes the object, from its '{' at open to the end of the text. *found has
- * a bit for each edit that a member is there for, and gets those it meets.
+ * Writes a member that begins, with its blanks, at start, as it is to be.
+ * Returns where it ends: at a ',' or '}'.
  */
-static bool
-put_object(struct out *out, const struct text *text, size_t open,
-    const struct json_edit *edits, size_t n_edits, uint64_t *found)
+static size_t
+put_member(struct editing *e, const struct json_part *name, size_t start)
 {
-	struct member member = { 0 };
-	size_t close = skip_blanks(text, open + 1);
-	size_t at = open + 1;
-	bool is_first = true, is_last = false;
+	const struct json_part *value = name + 1;
+	size_t i = find_edit(e, name), behind = value->end;
 
-	put(out, "{", 1);
-	put_new(out, edits, n_edits, *found, &is_first);
-	/* An empty object keeps its blanks. */
-	if (close < text->len && text->byte[close] == '}')
-		is_last = true;
-	for (; !is_last; at = member.end + !is_last) {
-		size_t i;
+	while (!memchr(",}", e->view->text[behind], 2))
+		behind++;
+	if (i < e->n_edits && !e->edits[i].value)
+		return behind;
+	put_comma(e);
+	put_between(e, start, value->start);
+	if (i < e->n_edits)
+		put_text(e, e->edits[i].value);
+	else
+		put_between(e, value->start, value->end);
+	put_between(e, value->end, behind);
+	return behind;
+}
 
-		if (!find_member(text, at, &member))
-			return false;
-		is_last = text->byte[member.end] == '}';
-		i = find_edit(text, &member, edits, n_edits);
-		if (i < n_edits)
-			*found |= (uint64_t)1 << i;
-		if (i == n_edits || edits[i].value)
-			put_member(out, text, &member,
-			    i < n_edits ? edits[i].value : NULL, &is_first);
+bool
+json_view_edit(const struct json_view *view,
+    const struct json_edit *edits, size_t n_edits, struct json_text *out)
+{
+	struct editing e = { .view = view, .edits = edits,
+		.n_edits = n_edits, .out = out };
+	const struct json_part *object = view->part, *name = object + 1;
+	size_t at = object->start + 1;
+
+	assert(n_edits <= JSON_EDITS_MAX);
+	out->len = 0;
+	if (!reserve(&e))
+		return false;
+	put_between(&e, 0, at);
+	put_new(&e);
+	for (uint32_t i = 0; i < object->size; i++) {
+		at = put_member(&e, name, at + (i > 0));
+		name += 1 + name[1].parts;
 	}
-	put(out, text->byte + at, text->len - at);
+	put_between(&e, at, view->len);
+	out->bytes[out->len] = '\0';
 	return true;
 }
 
@@ -317,25 +167,12 @@ char *
 json_edit_members(const char *text, size_t len, const struct json_edit *edits,
     size_t n_edits, size_t *edited_len)
 {
-	const struct text whole = { text, len };
-	size_t open = skip_blanks(&whole, 0);
-	struct out out = { 0 };
-	uint64_t found = 0;
-	char *edited;
+	struct json_view view = { 0 };
+	struct json_text out = { 0 };
 
-	assert(n_edits <= JSON_EDITS_MAX);
-	if (open == len || text[open] != '{')
-		return NULL;
-	/* The first pass only finds members and counts, putting in too many. */
-	if (!put_object(&out, &whole, open, edits, n_edits, &found))
-		return NULL;
-	edited = malloc(open + out.len + 1);
-	if (!edited)
-		return NULL;
-	memcpy(edited, text, open);
-	out = (struct out){ edited + open, 0 };
-	put_object(&out, &whole, open, edits, n_edits, &found);
-	*edited_len = open + out.len;
-	edited[*edited_len] = '\0';
-	return edited;
+	if (json_view(&view, text, len, JSON_VIEW_MEMBERS) &&
+	    json_view_edit(&view, edits, n_edits, &out))
+		*edited_len = out.len;
+	json_view_clear(&view);
+	return out.bytes;
 }

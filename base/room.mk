@@ -14,7 +14,8 @@ base_libfarebox_base_a_SOURCES = \
 	base/digest.c base/digest.h \
 	base/endpoint.def \
 	base/error.c base/error.def base/error.h \
-	base/json.c base/json.h base/json_edit.c \
+	base/json.c base/json.h base/json_char.c base/json_edit.c \
+	base/json_view.c base/json_view.h base/json_view_private.h \
 	base/log.c base/log.h \
 	base/money.c base/money.h \
 	base/multipart.c base/multipart.h \
@@ -26,7 +27,8 @@ base_unit_tests = \
 	tests/unit/arena tests/unit/audio tests/unit/clock tests/unit/conf \
 	tests/unit/conf_prices tests/unit/conf_problems \
 	tests/unit/conf_routes tests/unit/digest tests/unit/error \
-	tests/unit/json tests/unit/json_edit tests/unit/log tests/unit/money \
+	tests/unit/json tests/unit/json_edit tests/unit/json_view \
+	tests/unit/log tests/unit/money \
 	tests/unit/multipart \
 	tests/unit/tokens
 base_unit_libs = base/libfarebox-base.a $(BASE_LIBS) $(CMOCKA_LIBS)
@@ -62,6 +64,8 @@ tests_unit_json_SOURCES = tests/unit/json.c
 tests_unit_json_LDADD = $(base_unit_libs)
 tests_unit_json_edit_SOURCES = tests/unit/json_edit.c
 tests_unit_json_edit_LDADD = $(base_unit_libs)
+tests_unit_json_view_SOURCES = tests/unit/json_view.c tests/unit/json_same.h
+tests_unit_json_view_LDADD = $(base_unit_libs)
 tests_unit_log_SOURCES = tests/unit/log.c
 tests_unit_log_LDADD = $(base_unit_libs)
 tests_unit_money_SOURCES = tests/unit/money.c

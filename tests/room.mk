@@ -55,7 +55,7 @@ sdk_test_parts = \
 
 TESTS += $(http_tests) $(sdk_tests) $(style_tests)
 EXTRA_DIST += $(http_tests) $(http_test_parts) $(sdk_tests) $(sdk_test_parts) \
-	tests/fuzz/json_edit.c
+	tests/fuzz/json_edit.c tests/fuzz/json_view.c
 EXTRA_DIST += $(style_tests) tests/style/style.py tests/nocmocka/cmocka.h \
 	tests/bound.sh tests/tap-awk.sh tests/valgrind.supp
 

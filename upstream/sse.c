@@ -7,6 +7,7 @@
 enum {
 	FIRST_SIZE = 4096,
 	KEPT_SIZE_MAX = 64 * 1024, /* a larger buffer is given back */
+	STEP = 256,
 };
 
 /* What the next byte of the stream belongs to. */
@@ -131,12 +132,23 @@ is_line_end(char c)
 	return c == '\n' || c == '\r';
 }
 
+/* Goes by steps, or lines that all end alike would make it slow. */
 static const char *
 find_line_end(const char *at, const char *end)
 {
-	while (at < end && !is_line_end(*at))
-		at++;
-	return at;
+	size_t left, step;
+
+	while ((left = (size_t)(end - at)) > 0) {
+		const char *lf, *cr;
+
+		step = left < STEP ? left : STEP;
+		lf = memchr(at, '\n', step);
+		cr = memchr(at, '\r', lf ? (size_t)(lf - at) : step);
+		if (cr || lf)
+			return cr ? cr : lf;
+		at += step;
+	}
+	return end;
 }
 
 /* From a line end to behind it. */

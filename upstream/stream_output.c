@@ -1,10 +1,17 @@
 /* stream_output.c: how much a chunk of a stream brings. */
 #include "upstream/stream_private.h"
 
-static void
-count_string(struct stream_scan *scan, const json_t *value)
+static const struct json_part *
+member(const struct stream_scan *scan, const struct json_part *object,
+    const char *name)
 {
-	scan->text_bytes += (int64_t)json_string_length(value);
+	return json_view_member(&scan->view, object, name);
+}
+
+static void
+count_string(struct stream_scan *scan, const struct json_part *value)
+{
+	scan->text_bytes += json_view_size(value, JSON_STRING);
 }
 
 /*
@@ -12,15 +19,16 @@ count_string(struct stream_scan *scan, const json_t *value)
  * which in turn are a string or parts.
  */
 static void
-count_text(struct stream_scan *scan, const json_t *value)
+count_text(struct stream_scan *scan, const struct json_part *value)
 {
-	const json_t *part;
-	size_t i;
+	const struct json_part *part;
 
 	count_string(scan, value);
-	json_array_foreach(value, i, part) {
-		const json_t *text = json_object_get(part, "text");
-		const json_t *thinking = json_object_get(part, "thinking");
+	for (part = json_view_first(value); part;
+	    part = json_view_next(value, part)) {
+		const struct json_part *text = member(scan, part, "text");
+		const struct json_part *thinking =
+		    member(scan, part, "thinking");
 
 		count_string(scan, text);
 		count_text(scan, thinking);
@@ -31,65 +39,65 @@ count_text(struct stream_scan *scan, const json_t *value)
 
 /* Providers that send the thoughts under both names mean them once. */
 static void
-count_reasoning(struct stream_scan *scan, const json_t *delta)
+count_reasoning(struct stream_scan *scan, const struct json_part *delta)
 {
-	const json_t *reasoning = json_object_get(delta, "reasoning_content");
+	const struct json_part *reasoning =
+	    member(scan, delta, "reasoning_content");
 
-	if (json_string_length(reasoning) == 0)
-		reasoning = json_object_get(delta, "reasoning");
+	if (json_view_size(reasoning, JSON_STRING) == 0)
+		reasoning = member(scan, delta, "reasoning");
 	count_text(scan, reasoning);
 }
 
 static void
-count_function(struct stream_scan *scan, const json_t *function)
+count_function(struct stream_scan *scan, const struct json_part *function)
 {
-	if (!json_is_object(function))
+	if (!function || function->type != JSON_OBJECT)
 		return;
 	scan->other_output = true;
-	count_string(scan, json_object_get(function, "name"));
-	count_string(scan, json_object_get(function, "arguments"));
-	count_string(scan, json_object_get(function, "input"));
+	count_string(scan, member(scan, function, "name"));
+	count_string(scan, member(scan, function, "arguments"));
+	count_string(scan, member(scan, function, "input"));
 }
 
 static void
-count_tool_calls(struct stream_scan *scan, const json_t *calls)
+count_tool_calls(struct stream_scan *scan, const struct json_part *calls)
 {
-	const json_t *call;
-	size_t i;
+	const struct json_part *call;
 
-	json_array_foreach(calls, i, call) {
+	for (call = json_view_first(calls); call;
+	    call = json_view_next(calls, call)) {
 		scan->other_output = true;
-		count_function(scan, json_object_get(call, "function"));
-		count_function(scan, json_object_get(call, "custom"));
+		count_function(scan, member(scan, call, "function"));
+		count_function(scan, member(scan, call, "custom"));
 	}
 }
 
 /* What is heard or seen; only the words of it are text. */
 static void
-count_media(struct stream_scan *scan, const json_t *delta)
+count_media(struct stream_scan *scan, const struct json_part *delta)
 {
-	const json_t *audio = json_object_get(delta, "audio");
+	const struct json_part *audio = member(scan, delta, "audio");
 
-	if (json_object_size(audio) > 0)
+	if (json_view_size(audio, JSON_OBJECT) > 0 ||
+	    json_view_first(member(scan, delta, "images")))
 		scan->other_output = true;
-	count_string(scan, json_object_get(audio, "transcript"));
-	if (json_array_size(json_object_get(delta, "images")) > 0)
-		scan->other_output = true;
+	count_string(scan, member(scan, audio, "transcript"));
 }
 
 void
-stream_count_output(struct stream_scan *scan, const json_t *choice)
+stream_count_output(struct stream_scan *scan, const struct json_part *choice)
 {
-	const json_t *delta = json_object_get(choice, "delta");
+	const struct json_part *delta = member(scan, choice, "delta");
 
 	/* A text completion has no delta. */
-	count_string(scan, json_object_get(choice, "text"));
-	if (json_object_size(delta) == 0)
+	count_string(scan, member(scan, choice, "text"));
+	if (json_view_size(delta, JSON_OBJECT) == 0)
 		return;
-	count_text(scan, json_object_get(delta, "content"));
+	count_text(scan, member(scan, delta, "content"));
 	count_reasoning(scan, delta);
-	count_string(scan, json_object_get(delta, "refusal"));
-	count_tool_calls(scan, json_object_get(delta, "tool_calls"));
-	count_function(scan, json_object_get(delta, "function_call"));
+	count_string(scan, member(scan, delta, "refusal"));
+	count_tool_calls(scan, member(scan, delta, "tool_calls"));
+	count_function(scan, member(scan, delta, "function_call"));
 	count_media(scan, delta);
 }

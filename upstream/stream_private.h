@@ -5,6 +5,7 @@
 #include "upstream/stream_scan.h"
 
 /* stream_output.c: adds what one choice of a chunk brings to the counts. */
-void stream_count_output(struct stream_scan *scan, const json_t *choice);
+void stream_count_output(struct stream_scan *scan,
+    const struct json_part *choice);
 
 #endif

@@ -17,7 +17,12 @@ static const char *const shell_members[] = {
 	"service_tier",
 };
 
-enum { N_SHELL = sizeof(shell_members) / sizeof(shell_members[0]) };
+enum {
+	N_SHELL = sizeof(shell_members) / sizeof(shell_members[0]),
+	/* What an unusually large event took is given back. */
+	KEPT_TEXT_MAX = 64 * 1024,
+	KEPT_PARTS_MAX = 2048,
+};
 
 void
 stream_scan_init(struct stream_scan *scan, const char *model, bool usage_asked)
@@ -31,18 +36,28 @@ stream_scan_init(struct stream_scan *scan, const char *model, bool usage_asked)
 	};
 }
 
+/* Forgets the last event, but for memory of the usual size. */
 static void
-drop_text(struct stream_scan *scan)
+drop_event(struct stream_scan *scan)
 {
-	free(scan->text);
 	scan->text = NULL;
 	scan->text_len = 0;
+	if (scan->edited.size > KEPT_TEXT_MAX) {
+		free(scan->edited.bytes);
+		scan->edited = (struct json_text){ 0 };
+	}
+	if (scan->view.parts_max > KEPT_PARTS_MAX)
+		json_view_clear(&scan->view);
 }
 
 void
 stream_scan_clear(struct stream_scan *scan)
 {
-	drop_text(scan);
+	scan->text = NULL;
+	scan->text_len = 0;
+	free(scan->edited.bytes);
+	scan->edited = (struct json_text){ 0 };
+	json_view_clear(&scan->view);
 	json_decref(scan->usage_object);
 	json_decref(scan->error);
 	json_decref(scan->shell);
@@ -70,42 +85,58 @@ is_done(const char *data, size_t len)
 	return len == sizeof(done) - 1 && memcmp(data, done, len) == 0;
 }
 
-static void
-note_usage(struct stream_scan *scan, const json_t *event)
+/* False when memory runs out. */
+static bool
+note_usage(struct stream_scan *scan)
 {
-	switch (usage_scan(event, &scan->usage)) {
+	const struct json_part *part = json_view_member(&scan->view,
+	    scan->view.part, "usage");
+	json_t *usage;
+
+	if (!part || part->type == JSON_NULL)
+		return true;
+	usage = json_view_load(&scan->view, part);
+	if (!usage)
+		return false;
+	switch (usage_scan_object(usage, &scan->usage)) {
 	case USAGE_REPORTED:
 		json_decref(scan->usage_object);
-		scan->usage_object = json_incref(
-		    json_object_get(event, "usage"));
+		scan->usage_object = json_incref(usage);
 		scan->has_usage = true;
 		scan->text_bytes_at_usage = scan->text_bytes;
-		return;
+		break;
 	case USAGE_NONSENSE:
 		scan->usage_nonsense = true;
-		return;
+		break;
 	case USAGE_ABSENT:
-		return;
+		break;
 	}
+	json_decref(usage);
+	return true;
 }
 
 /* What an event complains about, or NULL. Some name an error without one. */
-static json_t *
-find_error(json_t *event)
+static const struct json_part *
+find_error(const struct json_view *view)
 {
-	json_t *error = json_object_get(event, "error");
-	const char *object;
+	const struct json_part *event = view->part;
+	const struct json_part *error = json_view_member(view, event, "error");
 
-	if (json_is_string(error))
-		return json_string_length(error) > 0 ? error : NULL;
-	if (json_is_object(error))
-		return json_object_size(error) > 0 ? error : NULL;
-	if (json_is_array(error))
-		return json_array_size(error) > 0 ? error : NULL;
-	if (error && !json_is_null(error) && !json_is_false(error))
+	switch (error ? error->type : JSON_NULL) {
+	case JSON_STRING:
+	case JSON_OBJECT:
+	case JSON_ARRAY:
+		return error->size > 0 ? error : NULL;
+	case JSON_INTEGER:
+	case JSON_REAL:
+	case JSON_TRUE:
 		return error;
-	object = json_string_value(json_object_get(event, "object"));
-	return object && strcmp(object, "error") == 0 ? event : NULL;
+	case JSON_FALSE:
+	case JSON_NULL:
+		break;
+	}
+	return json_view_says(view, json_view_member(view, event, "object"),
+	    "error") ? event : NULL;
 }
 
 static const char *
@@ -116,16 +147,11 @@ string_member(const json_t *object, const char *name)
 	return text ? text : "";
 }
 
-/* The first one says what went wrong. */
 static void
-note_error(struct stream_scan *scan, json_t *error)
+read_error(struct stream_scan *scan, const json_t *error)
 {
 	int64_t number;
 
-	if (scan->failed)
-		return;
-	scan->failed = true;
-	scan->error = json_incref(error);
 	if (json_is_string(error)) {
 		scan->error_message = json_string_value(error);
 		return;
@@ -140,6 +166,22 @@ note_error(struct stream_scan *scan, json_t *error)
 	}
 }
 
+/* The first one says what went wrong. */
+static enum stream_event
+take_error(struct stream_scan *scan, const struct json_part *error)
+{
+	if (!note_usage(scan))
+		return STREAM_NO_MEMORY;
+	if (scan->failed)
+		return STREAM_ERROR;
+	scan->error = json_view_load(&scan->view, error);
+	if (!scan->error)
+		return STREAM_NO_MEMORY;
+	scan->failed = true;
+	read_error(scan, scan->error);
+	return STREAM_ERROR;
+}
+
 /* Sets the bit of a choice, and counts those that are set. */
 static void
 mark(uint64_t *bits, int64_t index, int *n)
@@ -152,35 +194,58 @@ mark(uint64_t *bits, int64_t index, int *n)
 	(*n)++;
 }
 
+/* The index that a choice names, or else its place. */
+static int64_t
+index_of(const struct stream_scan *scan, const struct json_part *choice,
+    int64_t position)
+{
+	const struct json_part *index = json_view_member(&scan->view, choice,
+	    "index");
+	json_t *object;
+
+	if (index && index->type == JSON_INTEGER)
+		return strtoll(scan->view.text + index->start, NULL, 10);
+	if (index && index->type == JSON_REAL) {
+		object = json_view_load(&scan->view, choice);
+		json_read_integer(object, "index", &position);
+		json_decref(object);
+	}
+	return position;
+}
+
 /* Some providers send an empty finish_reason all the time. */
 static void
-note_choice(struct stream_scan *scan, const json_t *choice, size_t position)
+note_choice(struct stream_scan *scan, const struct json_part *choice,
+    int64_t position)
 {
-	int64_t index = (int64_t)position;
+	int64_t index = index_of(scan, choice, position);
 
 	stream_count_output(scan, choice);
-	json_read_integer(choice, "index", &index);
 	if (index < 0 || index >= STREAM_CHOICES_MAX)
 		return;
 	mark(scan->seen, index, &scan->n_seen);
-	if (*string_member(choice, "finish_reason"))
+	if (json_view_size(json_view_member(&scan->view, choice,
+	    "finish_reason"), JSON_STRING) > 0)
 		mark(scan->finished, index, &scan->n_finished);
 }
 
 /* Keeps what the chunks have in common, once. False without memory. */
 static bool
-keep_shell(struct stream_scan *scan, const json_t *event)
+keep_shell(struct stream_scan *scan)
 {
-	if (scan->shell)
+	const struct json_view *view = &scan->view;
+
+	if (scan->shell || !scan->usage_asked)
 		return true;
 	scan->shell = json_object();
 	if (!scan->shell)
 		return false;
 	for (size_t i = 0; i < N_SHELL; i++) {
-		json_t *value = json_object_get(event, shell_members[i]);
+		const struct json_part *part = json_view_member(view,
+		    view->part, shell_members[i]);
 
-		if (value &&
-		    json_object_set(scan->shell, shell_members[i], value) != 0)
+		if (part && json_object_set_new(scan->shell, shell_members[i],
+		    json_view_load(view, part)) != 0)
 			return false;
 	}
 	return true;
@@ -188,51 +253,51 @@ keep_shell(struct stream_scan *scan, const json_t *event)
 
 /* In JSON a line end can only stand where a blank can. */
 static void
-make_one_line(char *text, size_t len)
+make_blanks(char *text, size_t len, char line_end)
 {
-	for (size_t i = 0; i < len; i++)
-		if (text[i] == '\n' || text[i] == '\r')
-			text[i] = ' ';
+	char *end = text + len, *at = text;
+
+	while ((at = memchr(at, line_end, (size_t)(end - at))))
+		*at = ' ';
 }
 
 /* Makes the client's text. False when memory runs out. */
 static bool
-make_text(struct stream_scan *scan, const char *data, size_t len)
+make_text(struct stream_scan *scan)
 {
 	const struct json_edit edits[] = {
 		{ "model", scan->model },
 		{ "usage", scan->usage_asked ? "null" : NULL },
 	};
 
-	scan->text = json_edit_members(data, len, edits,
-	    sizeof(edits) / sizeof(edits[0]), &scan->text_len);
-	if (!scan->text)
+	if (!json_view_edit(&scan->view, edits,
+	    sizeof(edits) / sizeof(edits[0]), &scan->edited))
 		return false;
-	make_one_line(scan->text, scan->text_len);
+	make_blanks(scan->edited.bytes, scan->edited.len, '\n');
+	make_blanks(scan->edited.bytes, scan->edited.len, '\r');
+	scan->text = scan->edited.bytes;
+	scan->text_len = scan->edited.len;
 	return true;
 }
 
 static enum stream_event
-take_object(struct stream_scan *scan, json_t *event, const char *data,
-    size_t len)
+take_chunk(struct stream_scan *scan)
 {
-	json_t *error = find_error(event), *choices, *choice;
-	size_t i;
+	const struct json_part *choices = json_view_member(&scan->view,
+	    scan->view.part, "choices");
+	const struct json_part *choice;
+	int64_t n = 0;
 
-	choices = json_object_get(event, "choices");
-	if (error) {
-		note_usage(scan, event);
-		note_error(scan, error);
-		return STREAM_ERROR;
-	}
-	json_array_foreach(choices, i, choice)
-		if (json_is_object(choice))
-			note_choice(scan, choice, i);
+	for (choice = json_view_first(choices); choice;
+	    choice = json_view_next(choices, choice), n++)
+		if (choice->type == JSON_OBJECT)
+			note_choice(scan, choice, n);
 	/* The usage of a chunk counts what is in it. */
-	note_usage(scan, event);
-	if (json_array_size(choices) == 0)
+	if (!note_usage(scan))
+		return STREAM_NO_MEMORY;
+	if (n == 0)
 		return STREAM_ASIDE;
-	if (!keep_shell(scan, event) || !make_text(scan, data, len))
+	if (!keep_shell(scan) || !make_text(scan))
 		return STREAM_NO_MEMORY;
 	scan->chunks++;
 	return STREAM_CHUNK;
@@ -241,20 +306,17 @@ take_object(struct stream_scan *scan, json_t *event, const char *data,
 enum stream_event
 stream_scan_event(struct stream_scan *scan, const char *data, size_t len)
 {
-	enum stream_event result;
-	json_t *event;
+	const struct json_part *error;
 
-	drop_text(scan);
+	drop_event(scan);
 	if (is_done(data, len)) {
 		scan->done = true;
 		return STREAM_DONE;
 	}
-	event = json_parse_answer(data, len);
-	if (!event)
+	if (!json_view(&scan->view, data, len, JSON_VIEW_ALL))
 		return STREAM_GARBAGE;
-	result = take_object(scan, event, data, len);
-	json_decref(event);
-	return result;
+	error = find_error(&scan->view);
+	return error ? take_error(scan, error) : take_chunk(scan);
 }
 
 bool

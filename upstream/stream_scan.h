@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/json.h"
+#include "base/json_view.h"
 #include "upstream/usage_scan.h"
 
 /* A choice with a higher index is relayed, but not followed. */
@@ -44,7 +44,7 @@ struct stream_scan {
 	 * provider's, but for line ends between tokens, which are blanks now.
 	 * Valid until the next call; NULL after any other event.
 	 */
-	char *text;
+	const char *text;
 	size_t text_len;
 
 	/* The stream so far; for reading. */
@@ -79,6 +79,8 @@ struct stream_scan {
 	const char *error_code;
 
 	/* What follows belongs to stream_scan.c. */
+	struct json_view view;   /* of the event */
+	struct json_text edited; /* what text is in */
 	json_t *error;
 	char error_number[24];
 	json_t *shell; /* what the chunks have in common */

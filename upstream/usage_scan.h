@@ -29,6 +29,10 @@ struct token_usage {
  */
 enum usage_scan usage_scan(const json_t *answer, struct token_usage *usage);
 
+/* The same, given that member, or NULL where there is none. */
+enum usage_scan usage_scan_object(const json_t *object,
+    struct token_usage *usage);
+
 /* The same where nothing but prompt_tokens is counted, as of embeddings. */
 enum usage_scan usage_scan_input(const json_t *answer, int64_t *input_tokens);
 
