@@ -165,12 +165,10 @@ pause_ms(const struct call *call, const struct limit *limit)
 static enum upstream_rc
 drive(struct call *call)
 {
-	CURLM *multi = call->upstream->multi;
-	struct curl_waitfd watched;
-	CURLMcode code;
-	int running = 1, events = 0;
+	int running = 1;
+	CURLMcode code = call_act(call, &running);
 
-	while ((code = curl_multi_perform(multi, &running)) == CURLM_OK) {
+	while (code == CURLM_OK) {
 		int64_t now_us = clock_mono_us();
 		struct limit limit;
 
@@ -184,13 +182,9 @@ drive(struct call *call)
 			    (long long)limit.ms);
 			return limit.rc;
 		}
-		if (!call_heed(call, now_us, events == 0))
+		if (!call_heed(call, now_us))
 			return UPSTREAM_STOPPED;
-		code = curl_multi_poll(multi, &watched,
-		    call_watch(call, &watched), pause_ms(call, &limit),
-		    &events);
-		if (code != CURLM_OK)
-			break;
+		code = call_wait(call, pause_ms(call, &limit), &running);
 	}
 	answer_set_detail(call->answer, NULL, "%s", curl_multi_strerror(code));
 	return code == CURLM_OUT_OF_MEMORY ? UPSTREAM_NO_MEMORY :
@@ -237,6 +231,7 @@ upstream_call(struct upstream *upstream,
 		.request = request,
 		.answer = answer,
 		.started_us = clock_mono_us(),
+		.idle = true,
 	};
 	enum upstream_rc rc;
 

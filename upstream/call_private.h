@@ -2,6 +2,7 @@
 #ifndef UPSTREAM_CALL_PRIVATE_H
 #define UPSTREAM_CALL_PRIVATE_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,12 +11,17 @@
 
 #include "upstream/call.h"
 
+enum { CALL_SOCKETS_MAX = 16 };
+
 struct upstream {
 	CURLM *multi; /* keeps the connections */
 	CURL *easy;   /* reused, and in multi only during a call */
 	/* The system's certificates: one of them is NULL. */
 	const char *ca_file, *ca_dir;
 	char error[CURL_ERROR_SIZE];
+	/* What libcurl waits for; nothing between two calls. */
+	struct pollfd sockets[CALL_SOCKETS_MAX + 1];
+	nfds_t n_sockets;
 };
 
 /* One call while it runs. A time of 0 has not come yet. */
@@ -31,6 +37,8 @@ struct call {
 	int64_t asked_us; /* stop() was asked */
 	int64_t watch_us; /* client_fd is not to be looked at before */
 	int64_t beat_us;  /* beat() is to be called */
+	bool idle;         /* nothing happened in the last wait ... */
+	bool client_stirs; /* ... or something at client_fd did */
 	int64_t given_bytes;       /* of the request's body, to libcurl */
 	curl_off_t received_bytes; /* of the body, before decoding */
 	size_t head_bytes;         /* of all heads, interim ones too */
@@ -51,13 +59,22 @@ void call_unset_up(struct call *call);
  * heed.c: asks the caller what is due: stop(), which is also asked when the
  * last wait was idle, client_left() and beat(). False when the call is to end.
  */
-bool call_heed(struct call *call, int64_t now_us, bool idle);
+bool call_heed(struct call *call, int64_t now_us);
 
 /* When something of that is due next, at the latest. */
 int64_t call_heed_us(const struct call *call);
 
-/* Fills in what to wait for besides the transfer: how many, 0 or 1. */
-unsigned call_watch(const struct call *call, struct curl_waitfd *watched);
+/*
+ * wait.c: waits until something happens to the transfer or to the client, or
+ * the time is over, and lets libcurl act; call_act() lets it act at once. At
+ * *running is how many transfers go on, 0 or 1.
+ */
+CURLMcode call_wait(struct call *call, int wait_ms, int *running);
+CURLMcode call_act(struct call *call, int *running);
+
+/* The CURLMOPT_SOCKETFUNCTION; the context is the upstream. */
+int call_note_socket(CURL *easy, curl_socket_t fd, int what, void *context,
+    void *unused);
 
 /* give.c: how libcurl gets a body that is read; the context is the call. */
 size_t call_give_body(char *data, size_t one, size_t size, void *context);

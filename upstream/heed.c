@@ -1,46 +1,31 @@
 /* heed.c: what the caller of a call wants to know and to do while it runs. */
-#include <poll.h>
-
 #include "base/clock.h"
 #include "upstream/call_private.h"
 
 enum { ASK_US = 100 * 1000 };
 
 static bool
-must_stop(struct call *call, int64_t now_us, bool idle)
+must_stop(struct call *call, int64_t now_us)
 {
 	const struct upstream_request *request = call->request;
 
-	if (!idle && now_us - call->asked_us < ASK_US)
+	if (!call->idle && now_us - call->asked_us < ASK_US)
 		return false;
 	call->asked_us = now_us;
 	return request->stop && request->stop(request->context);
 }
 
-static bool
-watches_client(const struct upstream_request *request)
-{
-	return request->client_left && request->client_fd >= 0;
-}
-
 /*
- * Looks for itself: libcurl cannot be asked for POLLRDHUP, and does not tell
- * all of what it sees. A client that has something to say but has not left
- * is then not looked at for a while, or else nobody would ever wait again.
+ * A client that has something to say but has not left is then not looked at
+ * for a while, or else nobody would ever wait again.
  */
 static bool
 has_left(struct call *call, int64_t now_us)
 {
-	const struct upstream_request *request = call->request;
-	struct pollfd client = {
-		.fd = request->client_fd,
-		.events = POLLIN | POLLRDHUP,
-	};
-
-	if (!watches_client(request) || now_us < call->watch_us ||
-	    poll(&client, 1, 0) <= 0)
+	if (!call->client_stirs)
 		return false;
-	if (request->client_left(request->context))
+	call->client_stirs = false;
+	if (call->request->client_left(call->request->context))
 		return true;
 	call->watch_us = now_us + ASK_US;
 	return false;
@@ -61,9 +46,9 @@ beat(struct call *call, int64_t now_us)
 }
 
 bool
-call_heed(struct call *call, int64_t now_us, bool idle)
+call_heed(struct call *call, int64_t now_us)
 {
-	return !must_stop(call, now_us, idle) && !has_left(call, now_us) &&
+	return !must_stop(call, now_us) && !has_left(call, now_us) &&
 	       beat(call, now_us);
 }
 
@@ -75,18 +60,4 @@ call_heed_us(const struct call *call)
 	if (call->request->beat && call->beat_us < at_us)
 		at_us = call->beat_us;
 	return at_us;
-}
-
-unsigned
-call_watch(const struct call *call, struct curl_waitfd *watched)
-{
-	const struct upstream_request *request = call->request;
-
-	if (!watches_client(request) || clock_mono_us() < call->watch_us)
-		return 0;
-	*watched = (struct curl_waitfd){
-		.fd = request->client_fd,
-		.events = CURL_WAIT_POLLIN,
-	};
-	return 1;
 }

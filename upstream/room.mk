@@ -9,7 +9,8 @@ upstream_libfarebox_upstream_a_SOURCES = \
 	upstream/sse.c upstream/sse.h \
 	upstream/stream_output.c upstream/stream_private.h \
 	upstream/stream_scan.c upstream/stream_scan.h \
-	upstream/usage_scan.c upstream/usage_scan.h
+	upstream/usage_scan.c upstream/usage_scan.h \
+	upstream/wait.c
 
 check_PROGRAMS += tests/unit/usage_scan
 tests_unit_usage_scan_SOURCES = tests/unit/usage_scan.c

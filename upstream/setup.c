@@ -144,6 +144,19 @@ upstream_prepare(void)
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
+static bool
+set_multi(struct upstream *upstream)
+{
+	CURLM *multi = upstream->multi;
+
+	return curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+	    (long)CONNECTIONS_MAX) == CURLM_OK &&
+	       curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+	    call_note_socket) == CURLM_OK &&
+	       curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, upstream) ==
+	    CURLM_OK;
+}
+
 struct upstream *
 upstream_new(void)
 {
@@ -160,8 +173,7 @@ upstream_new(void)
 	upstream->multi = curl_multi_init();
 	upstream->easy = curl_easy_init();
 	if (!upstream->multi || !upstream->easy ||
-	    curl_multi_setopt(upstream->multi, CURLMOPT_MAXCONNECTS,
-		(long)CONNECTIONS_MAX) != CURLM_OK ||
+	    !set_multi(upstream) ||
 	    !set_policy(upstream->easy, upstream->error)) {
 		upstream_free(upstream);
 		return NULL;
