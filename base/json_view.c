@@ -1,6 +1,7 @@
 /* json_view.c: JSON text taken apart where it lies, without a tree of it. */
 #include "base/json_view.h"
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,11 +120,20 @@ is_plain(char c)
 	return (signed char)c >= ' ' && c != '"' && c != '\\';
 }
 
-/* Of each byte of the word, its highest bit: whether it is zero. */
+/* The highest bit of each byte of the word that is zero, and of some behind
+ * it: the first one is right. */
 static uint64_t
 zeros(uint64_t word)
 {
 	return (word - EACH_BYTE) & ~word & EACH_BYTE << 7;
+}
+
+/* The same of each byte that is not plain. */
+static uint64_t
+odd_bytes(uint64_t word)
+{
+	return ((word | (word - EACH_BYTE * ' ')) & EACH_BYTE << 7) |
+	    zeros(word ^ EACH_BYTE * '"') | zeros(word ^ EACH_BYTE * '\\');
 }
 
 /* To the first byte that is not plain: eight at a time, for prompts are long
@@ -133,11 +143,9 @@ skip_plain(const char *at, const char *end)
 {
 	for (uint64_t word; end - at >= (ptrdiff_t)sizeof(word); at += 8) {
 		memcpy(&word, at, sizeof(word));
-		if ((word & EACH_BYTE << 7) ||
-		    ((word - EACH_BYTE * ' ') & EACH_BYTE << 7) ||
-		    zeros(word ^ EACH_BYTE * '"') ||
-		    zeros(word ^ EACH_BYTE * '\\'))
-			break;
+		word = odd_bytes(le64toh(word));
+		if (word)
+			return at + __builtin_ctzll(word) / 8;
 	}
 	while (at < end && is_plain(*at))
 		at++;
@@ -181,9 +189,9 @@ skip_digits(struct reader *r)
 }
 
 static bool
-take(struct reader *r, const char *one_of)
+take(struct reader *r, char c)
 {
-	if (r->at == r->end || *r->at == '\0' || !strchr(one_of, *r->at))
+	if (r->at == r->end || *r->at != c)
 		return false;
 	r->at++;
 	return true;
@@ -209,17 +217,18 @@ read_number(struct reader *r)
 
 	if (!begin(r, JSON_INTEGER, &place))
 		return false;
-	take(r, "-");
-	if (!take(r, "0") && skip_digits(r) == 0)
+	take(r, '-');
+	if (!take(r, '0') && skip_digits(r) == 0)
 		return false;
-	if (take(r, ".")) {
+	if (take(r, '.')) {
 		is_real = true;
 		if (skip_digits(r) == 0)
 			return false;
 	}
-	has_exponent = take(r, "eE");
+	has_exponent = take(r, 'e') || take(r, 'E');
 	if (has_exponent) {
-		take(r, "+-");
+		if (!take(r, '+'))
+			take(r, '-');
 		if (skip_digits(r) == 0)
 			return false;
 	}
