@@ -289,7 +289,8 @@ static int64_t
 ahead_us(struct chat_stream *s)
 {
 	int64_t now_us = clock_mono_us(), due_us;
-	int64_t tokens = tokens_text_estimate((size_t)s->scan.text_bytes);
+	int64_t tokens = tokens_text_estimate(
+	    (size_t)s->scan.output.text_bytes);
 
 	if (!s->paced_us)
 		s->paced_us = now_us;
@@ -332,14 +333,14 @@ bill(struct chat_stream *s)
 {
 	const struct stream_scan *scan = &s->scan;
 	struct chat_yield yield = {
-		.text_bytes = scan->text_bytes,
-		.more = scan->other_output,
+		.text_bytes = scan->output.text_bytes,
+		.more = scan->output.more,
 	};
 
 	if (scan->has_usage) {
 		yield.usage = &scan->usage;
 		yield.uncounted_bytes =
-		    scan->text_bytes - scan->text_bytes_at_usage;
+		    scan->output.text_bytes - scan->text_bytes_at_usage;
 	}
 	chat_bill(s->x, &yield, s->call->estimate);
 }

@@ -6,8 +6,8 @@ upstream_libfarebox_upstream_a_SOURCES = \
 	upstream/call.c upstream/call.h upstream/call_private.h \
 	upstream/choice.c upstream/choice.h \
 	upstream/give.c upstream/heed.c upstream/receive.c upstream/setup.c \
+	upstream/output_scan.c upstream/output_scan.h \
 	upstream/sse.c upstream/sse.h \
-	upstream/stream_output.c upstream/stream_private.h \
 	upstream/stream_scan.c upstream/stream_scan.h \
 	upstream/usage_scan.c upstream/usage_scan.h \
 	upstream/wait.c

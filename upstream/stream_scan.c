@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "upstream/stream_private.h"
-
 /* The members of a chunk that its last one has, too. */
 static const char *const shell_members[] = {
 	"id",
@@ -98,12 +96,12 @@ note_usage(struct stream_scan *scan)
 	usage = json_view_load(&scan->view, part);
 	if (!usage)
 		return false;
-	switch (usage_scan_object(usage, &scan->usage)) {
+	switch (usage_scan(usage, &scan->usage)) {
 	case USAGE_REPORTED:
 		json_decref(scan->usage_object);
 		scan->usage_object = json_incref(usage);
 		scan->has_usage = true;
-		scan->text_bytes_at_usage = scan->text_bytes;
+		scan->text_bytes_at_usage = scan->output.text_bytes;
 		break;
 	case USAGE_NONSENSE:
 		scan->usage_nonsense = true;
@@ -220,7 +218,7 @@ note_choice(struct stream_scan *scan, const struct json_part *choice,
 {
 	int64_t index = index_of(scan, choice, position);
 
-	stream_count_output(scan, choice);
+	output_add(&scan->output, &scan->view, choice, "delta");
 	if (index < 0 || index >= STREAM_CHOICES_MAX)
 		return;
 	mark(scan->seen, index, &scan->n_seen);

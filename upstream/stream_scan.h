@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/json_view.h"
+#include "upstream/output_scan.h"
 #include "upstream/usage_scan.h"
 
 /* A choice with a higher index is relayed, but not followed. */
@@ -49,13 +50,7 @@ struct stream_scan {
 
 	/* The stream so far; for reading. */
 	int64_t chunks;     /* events of STREAM_CHUNK */
-	/*
-	 * Bytes of text that were produced, in UTF-8: content, reasoning,
-	 * refusals, names and arguments of tool calls, audio transcripts.
-	 */
-	int64_t text_bytes;
-	/* Something came that is not text: a tool call, audio, an image. */
-	bool other_output;
+	struct output output;
 	bool done;          /* there was a [DONE] */
 	bool failed;        /* there was an error */
 

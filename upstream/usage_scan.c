@@ -89,13 +89,7 @@ scan(const json_t *object, const struct names *names,
 }
 
 enum usage_scan
-usage_scan(const json_t *answer, struct token_usage *usage)
-{
-	return usage_scan_object(json_object_get(answer, "usage"), usage);
-}
-
-enum usage_scan
-usage_scan_object(const json_t *object, struct token_usage *usage)
+usage_scan(const json_t *object, struct token_usage *usage)
 {
 	return scan(object, &text_names, usage);
 }

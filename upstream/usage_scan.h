@@ -23,17 +23,14 @@ struct token_usage {
 };
 
 /*
- * Reads the `usage` member of an answer; *usage is set only by REPORTED, and
- * then the parts are never above their totals. total_tokens is not used, but
- * one that is nonsense makes all of it nonsense.
+ * Reads the `usage` member of an answer, NULL where it has none; *usage is set
+ * only by REPORTED, and then the parts are never above their totals.
+ * total_tokens is not used, but one that is nonsense makes all of it nonsense.
  */
-enum usage_scan usage_scan(const json_t *answer, struct token_usage *usage);
+enum usage_scan usage_scan(const json_t *object, struct token_usage *usage);
 
-/* The same, given that member, or NULL where there is none. */
-enum usage_scan usage_scan_object(const json_t *object,
-    struct token_usage *usage);
-
-/* The same where nothing but prompt_tokens is counted, as of embeddings. */
+/* The same, given the whole answer, where nothing but prompt_tokens is counted,
+ * as of embeddings. */
 enum usage_scan usage_scan_input(const json_t *answer, int64_t *input_tokens);
 
 /* How a transcription is counted. */

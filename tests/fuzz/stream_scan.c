@@ -2,7 +2,7 @@
  * same, and what the client is to see of it is sound.
  *
  * Needs base/json.c, base/json_char.c, base/json_edit.c, base/json_view.c,
- * upstream/sse.c, upstream/stream_scan.c, upstream/stream_output.c and
+ * upstream/sse.c, upstream/stream_scan.c, upstream/output_scan.c and
  * upstream/usage_scan.c.
  */
 #include "upstream/stream_scan.h"
@@ -76,8 +76,9 @@ check_counts(const struct stream_scan *scan, size_t size)
 	size_t len;
 	char *last;
 
-	require(scan->text_bytes >= 0 && scan->text_bytes <= (int64_t)size);
-	require(scan->text_bytes_at_usage <= scan->text_bytes);
+	require(scan->output.text_bytes >= 0 &&
+	    scan->output.text_bytes <= (int64_t)size);
+	require(scan->text_bytes_at_usage <= scan->output.text_bytes);
 	require(scan->n_finished <= scan->n_seen);
 	require(scan->n_seen <= STREAM_CHOICES_MAX);
 	require(!stream_scan_is_complete(scan) || scan->n_finished > 0);
@@ -127,7 +128,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	relay(&whole, text, size, 0, seed & 2);
 	relay(&cut, text, size, seed | 1, seed & 2);
 	require(whole.sum == cut.sum);
-	require(whole.scan.text_bytes == cut.scan.text_bytes);
+	require(whole.scan.output.text_bytes == cut.scan.output.text_bytes);
 	require(whole.scan.n_finished == cut.scan.n_finished);
 	require(whole.scan.chunks == cut.scan.chunks);
 	return 0;

@@ -23,7 +23,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	json_t *answer = json_parse_answer((const char *)data, size);
 	struct token_usage usage;
 
-	if (answer && usage_scan(answer, &usage) == USAGE_REPORTED &&
+	if (usage_scan(json_object_get(answer, "usage"), &usage) ==
+	    USAGE_REPORTED &&
 	    (!is_sane(usage.input_tokens, usage.cached_tokens) ||
 		!is_sane(usage.output_tokens, usage.reasoning_tokens)))
 		abort();

@@ -99,7 +99,7 @@ has_nul_for_garbage(void **state)
 	    STREAM_GARBAGE);
 	assert_int_equal(say_choice(&scan, "\"text\":\"a\\u0000b\""),
 	    STREAM_CHUNK);
-	assert_int_equal(scan.text_bytes, 3);
+	assert_int_equal(scan.output.text_bytes, 3);
 	stream_scan_clear(&scan);
 }
 
@@ -201,15 +201,15 @@ counts_output(void **state)
 		stream_scan_init(&scan, model, false);
 		assert_int_equal(say_choice(&scan, cases[i].choice),
 		    STREAM_CHUNK);
-		if (scan.text_bytes != cases[i].bytes ||
-		    scan.other_output != cases[i].other)
+		if (scan.output.text_bytes != cases[i].bytes ||
+		    scan.output.more != cases[i].other)
 			fail_msg("%s: %d bytes", cases[i].choice,
-			    (int)scan.text_bytes);
+			    (int)scan.output.text_bytes);
 		say_choice(&scan, cases[i].choice);
-		assert_int_equal(scan.text_bytes, 2 * cases[i].bytes);
+		assert_int_equal(scan.output.text_bytes, 2 * cases[i].bytes);
 		/* What the client does not get is not counted. */
 		say(&scan, "{\"error\":\"x\",\"choices\":[{\"text\":\"a\"}]}");
-		assert_int_equal(scan.text_bytes, 2 * cases[i].bytes);
+		assert_int_equal(scan.output.text_bytes, 2 * cases[i].bytes);
 		stream_scan_clear(&scan);
 	}
 }
@@ -424,7 +424,7 @@ stays_small_and_quick(void **state)
 		events,
 	    events, len);
 	assert_int_equal(scan.chunks, events + 100);
-	assert_int_equal(scan.text_bytes, 5 * (events + 100));
+	assert_int_equal(scan.output.text_bytes, 5 * (events + 100));
 	assert_true(mallinfo2().uordblks <= before.uordblks + 1024);
 	sse_clear(&sse);
 	stream_scan_clear(&scan);

@@ -15,7 +15,7 @@ scan(const char *text, struct token_usage *usage)
 	enum usage_scan result;
 
 	assert_non_null(answer);
-	result = usage_scan(answer, usage);
+	result = usage_scan(json_object_get(answer, "usage"), usage);
 	json_decref(answer);
 	return result;
 }
@@ -244,7 +244,7 @@ takes_what_is_no_object(void **state)
 	json_t *list = json_array();
 
 	(void)state;
-	assert_int_equal(usage_scan(list, &usage), USAGE_ABSENT);
+	assert_int_equal(usage_scan(list, &usage), USAGE_NONSENSE);
 	assert_int_equal(usage_scan(NULL, &usage), USAGE_ABSENT);
 	json_decref(list);
 }

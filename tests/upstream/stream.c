@@ -180,7 +180,7 @@ understands_every_provider(void **state)
 			    relayed.content);
 		assert_int_equal(relayed.garbage, cases[i].garbage);
 		assert_int_equal(relayed.sse_rc, SSE_STOPPED);
-		assert_int_equal(relayed.scan.text_bytes,
+		assert_int_equal(relayed.scan.output.text_bytes,
 		    strlen(cases[i].content));
 		assert_true(relayed.scan.done);
 		assert_true(stream_scan_is_complete(&relayed.scan));
