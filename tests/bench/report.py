@@ -4,6 +4,7 @@ import html
 import json
 
 BASE = "lighttpd"  # what ratios are to: the bare proxy
+PARTS = ("p50", "p90", "p99")
 BAR, GAP, LEFT, WIDTH, RIGHT = 16, 6, 330, 420, 90
 COLOURS = {"farebox": "#2f6f9f", "other": "#9a9a9a"}
 
@@ -25,23 +26,36 @@ def measure(row):
     return row["events_per_s"] or row["requests_per_s"]
 
 
-def ratio(row, rows):
-    """A row's throughput in that of the bare proxy; None without one."""
-    base = find(rows, row["group"], BASE)
-    return measure(row) / measure(base) if base else None
+def compare(result):
+    """Adds to each row what it is beside the bare proxy, if that is there.
+
+    Of paced streams the times are those of events.
+    """
+    rows = result["rows"]
+    streams = {group["name"]: group["streams"] for group in result["groups"]}
+    for row in rows:
+        base = find(rows, row["group"], BASE)
+        kind = "event" if streams[row["group"]] else "latency"
+        row["ratio"] = measure(row) / measure(base) if base else None
+        for part in PARTS:
+            mine = row[f"{kind}_{part}_us"]
+            row[f"{part}_us"] = mine
+            row[f"added_{part}_us"] = (mine - base[f"{kind}_{part}_us"]
+                                       if base else None)
 
 
 def table(result):
     """Lines for people."""
-    yield (f"{'':34}{'per s':>9}{'ratio':>7}{'spread':>8}{'p50 ms':>9}"
-           f"{'p99 ms':>9}{'cpu us':>8}{'PSS MB':>8}{'MB each':>8}")
+    yield (f"{'':40}{'req/s':>8}{'events/s':>9}{'ratio':>6}{'spread':>7}"
+           f"{'p50 ms':>8}{'p99 ms':>8}{'+p50':>8}{'+p90':>8}{'+p99':>8}"
+           f"{'cpu us':>7}{'flushes':>8}{'PSS MB':>7}{'MB each':>8}")
     for group in result["groups"]:
         rows = [row for row in result["rows"] if row["group"] == group["name"]]
         if not rows:
             continue
         yield f"{group['title']}:"
         for row in rows:
-            yield table_line(row, result["rows"], group["streams"])
+            yield table_line(row)
     if result["counts"]:
         yield ""
         yield from counts_table(result)
@@ -51,27 +65,34 @@ def table(result):
                f"{line['got']}, wanted {line['wanted']}")
 
 
-def table_line(row, rows, is_stream):
-    """One row; of paced streams the times are those of events."""
-    kind = "event" if is_stream else "latency"
+def known(value, width, digits, unit=1):
+    """A number in so many columns, or a dash where there is none."""
+    return (f"{'-':>{width}}" if value is None
+            else f"{value / unit:{width}.{digits}f}")
+
+
+def table_line(row):
+    """One row."""
     spread = ((row["requests_per_s_max"] - row["requests_per_s_min"])
               / row["requests_per_s"])
-    part = ratio(row, rows)
-    return (f"  {name_of(row):32}{measure(row):9.0f}"
-            f"{f'{part:.2f}' if part else '-':>7}{spread:>7.0%} "
-            f"{row[f'{kind}_p50_us'] / 1000:9.3f}"
-            f"{row[f'{kind}_p99_us'] / 1000:9.3f}{row['cpu_us']:8.0f}"
-            f"{row['pss_kib'] / 1024:8.1f}{row['private_kib'] / 1024:8.2f}")
+    times = [row["p50_us"], row["p99_us"]] + [
+        row[f"added_{part}_us"] for part in PARTS]
+    return (f"  {name_of(row):38}{row['requests_per_s']:8.0f}"
+            f"{known(row['events_per_s'] or None, 9, 0)}"
+            f"{known(row['ratio'], 6, 2)}{spread:7.0%}"
+            + "".join(known(time, 8, 3, 1000) for time in times)
+            + f"{row['cpu_us']:7.0f}{known(row.get('flushes'), 8, 2)}"
+            f"{row['pss_kib'] / 1024:7.1f}{row['private_kib'] / 1024:8.2f}")
 
 
 def counts_table(result):
     """What one request costs, counted, not timed."""
     names = list(result["counts"])
     kinds = list(result["counts"][names[0]])
-    yield f"{'counted for one request':34}" + "".join(
+    yield f"{'counted for one request':40}" + "".join(
         f"{kind:>14}" for kind in kinds)
     for name in names:
-        yield f"  {name:32}" + "".join(
+        yield f"  {name:38}" + "".join(
             f"{result['counts'][name][kind]:>14}" for kind in kinds)
 
 
@@ -159,8 +180,8 @@ def bar(y, row, value, scale):
 
 def plot(result):
     """Throughput in that of the bare proxy, as one SVG."""
-    rows = [row for row in result["rows"] if ratio(row, result["rows"])]
-    most = max(ratio(row, rows) * row["requests_per_s_max"]
+    rows = [row for row in result["rows"] if row["ratio"]]
+    most = max(row["ratio"] * row["requests_per_s_max"]
                / row["requests_per_s"] for row in rows)
     scale, y, lines = WIDTH / most, 30, []
     machine = result["machine"]
@@ -169,13 +190,13 @@ def plot(result):
                       f"{machine['flush_us']} us", weight="bold"))
     for group in result["groups"]:
         here = [row for row in rows if row["group"] == group["name"]]
-        if not here or group["streams"]:
+        if not here:
             continue
         y += BAR
         lines.append(text(8, y + BAR - 4, group["title"], weight="bold"))
         for row in here:
             y += BAR + GAP
-            lines.extend(bar(y, row, ratio(row, rows), scale))
+            lines.extend(bar(y, row, row["ratio"], scale))
         y += BAR
     one = LEFT + scale
     lines.append(f'<path d="M{one:.1f} 30V{y + BAR}" stroke="#000" '

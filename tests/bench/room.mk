@@ -1,6 +1,7 @@
 # room.mk: tests/bench/, what `make bench` measures with, and its tests.
 
-bench_programs = tests/bench/load tests/bench/upstream tests/bench/fill
+bench_programs = tests/bench/load tests/bench/upstream tests/bench/fill \
+	tests/bench/insides
 bench_tests = tests/bench/counts_test.py tests/bench/smoke_test.py
 check_PROGRAMS += $(bench_programs)
 TESTS += $(bench_tests)
@@ -18,6 +19,9 @@ tests_bench_upstream_SOURCES = tests/bench/upstream.c
 tests_bench_fill_SOURCES = tests/bench/fill.c
 tests_bench_fill_LDADD = db/libfarebox-db.a base/libfarebox-base.a \
 	$(BASE_LIBS) $(DB_ALL_LIBS)
+tests_bench_insides_SOURCES = tests/bench/insides.c
+tests_bench_insides_LDADD = db/libfarebox-db.a base/libfarebox-base.a \
+	$(DB_ALL_LIBS) $(BASE_LIBS)
 
 # About seven minutes; BENCH_FLAGS are those of contrib/bench.
 BENCH_FLAGS =

@@ -4,6 +4,7 @@ A subject has a port, a way to say which path and headers a workload takes
 there, and the pids of its processes.  Its folder goes when it is closed.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -139,6 +140,10 @@ class Bare:
         """Those that serve; nothing is told of these."""
         return []
 
+    def flushes(self):
+        """It keeps nothing."""
+        return None
+
     def close(self):
         """Ends it."""
         stop(self.process)
@@ -258,3 +263,10 @@ class Farebox(Gateway):
     def worker_pids(self):
         """The workers of both sockets."""
         return children(self.pool.pid)
+
+    def flushes(self):
+        """How often the store's log was flushed so far."""
+        done = subprocess.run(
+            [os.path.join(PROGRAMS, "insides"), self.path("store")],
+            input="\n", capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)["flushes"]

@@ -73,6 +73,8 @@ def groups(scale, peers):
               + [Workload(name) for name in peers]),
         Group("prompt", "prompts of 64 KB, 16 clients", 16,
               bare_and_farebox(body="large")),
+        Group("whole-64", "whole answers, 64 clients", 64,
+              [Workload("lighttpd"), Workload("farebox-64", "64 workers")]),
         Group("models", "GET /v1/models, 16 clients", 16,
               bare_and_farebox(path="/v1/models", body="")),
         Group("burst", "streams of 200 events, as fast as they go, 16 "
@@ -128,6 +130,7 @@ class Stage:
             "farebox-apache": {},
             "farebox-process": {"settings": {"durability": "process"}},
             "farebox-4": {"workers": 4},
+            "farebox-64": {"workers": 64},
             "farebox-many": {"accounts": (scale["accounts"],
                                           scale["accounts"], 0)},
             "farebox-full": {"accounts": (scale["accounts"], scale["keys"],
@@ -198,17 +201,21 @@ def check(group, workload, said):
 
 def turn(stage, subject, group, workload, seconds):
     """One turn, with what the subject used meanwhile."""
-    before = cpu_seconds(subject.pids())
+    flushed, used = subject.flushes(), cpu_seconds(subject.pids())
     said = load(stage, subject, group, workload, seconds)
-    used = cpu_seconds(subject.pids()) - before
+    used = cpu_seconds(subject.pids()) - used
     check(group, workload, said)
+    # Those while it warmed up are not among the answers.
+    answers = said["answers"]
     if not group.streams and seconds:
-        used /= 1 + WARM
+        answers *= 1 + WARM
     result = {
         "requests_per_s": said["answers"] / said["seconds"],
         "events_per_s": said["events"] / said["seconds"],
-        "cpu_us": used * 1e6 / said["answers"],
+        "cpu_us": used * 1e6 / answers,
     }
+    if flushed is not None:
+        result["flushes"] = (subject.flushes() - flushed) / answers
     for part in ("p50", "p90", "p99"):
         result[f"latency_{part}_us"] = said["latency_us"][part]
         result[f"event_{part}_us"] = said["event_us"][part]
