@@ -84,6 +84,7 @@ rewind_request(struct client *c)
 	c->sent = 0;
 	c->text_len = 0;
 	c->closes = false;
+	c->events = 0;
 }
 
 bool
@@ -165,7 +166,7 @@ read_head(struct client *c)
 
 /* One line of a stream: its events bear the time they were sent at. */
 static void
-take_event(const struct client *c, struct client_sums *sums)
+take_event(struct client *c, struct client_sums *sums)
 {
 	static const char mark[] = "\"at ";
 	const char *stamp;
@@ -173,6 +174,7 @@ take_event(const struct client *c, struct client_sums *sums)
 
 	if (strncmp(c->text, "data: {", 7) != 0)
 		return;
+	c->events++;
 	now_us = client_now_us();
 	if (now_us < sums->from_us)
 		return;
@@ -331,6 +333,15 @@ fail(struct client *c, struct client_plan *plan, struct client_sums *sums)
 	return CLIENT_BROKEN;
 }
 
+/* The client has seen enough. */
+static enum client_rc
+go_away(struct client *c, struct client_sums *sums)
+{
+	sums->left++;
+	client_close(c);
+	return CLIENT_DONE;
+}
+
 enum client_rc
 client_go_on(struct client *c, struct client_plan *plan,
     struct client_sums *sums)
@@ -350,6 +361,8 @@ client_go_on(struct client *c, struct client_plan *plan,
 			return fail(c, plan, sums);
 		if (has_ended(c))
 			return finish(c, sums);
+		if (plan->leave_after > 0 && c->events >= plan->leave_after)
+			return go_away(c, sums);
 	}
 	return CLIENT_WAITS;
 }

@@ -24,12 +24,13 @@ struct client_plan {
 	size_t next_key;
 	const char *body;
 	size_t body_len;
+	uint64_t leave_after;   /* so many events of a stream; 0: never */
 };
 
 /* What they counted, of answers that ended after from_us. */
 struct client_sums {
 	int64_t from_us;
-	uint64_t answers, events, broken, connects, bytes;
+	uint64_t answers, events, broken, left, connects, bytes;
 	uint64_t statuses[CLIENT_STATUS_MAX];
 	struct histogram latency_us; /* of whole answers */
 	struct histogram event_us;   /* from an event's stamp to its arrival */
@@ -56,6 +57,7 @@ struct client {
 	bool is_busy, is_watched; /* the caller's; a new connection is not
 	                           * watched yet */
 	bool is_stream;
+	uint64_t events;       /* of this answer so far */
 	int status;
 	uint64_t left;         /* of body or chunk; UINT64_MAX: to the end */
 	char text[CLIENT_HEAD_BYTES + 1]; /* a head, or a line, so far */
@@ -70,9 +72,10 @@ bool client_ask(struct client *c, struct client_plan *plan,
     struct client_sums *sums);
 
 /*
- * Goes on as far as the socket lets it. Done and broken are counted; one that
- * broke before an answer began, on a connection that had been used, is asked
- * again and still waits: a server may close an idle connection at any time.
+ * Goes on as far as the socket lets it. Done and broken are counted, and those
+ * that were left as the plan says, which are done, too. One that broke before
+ * an answer began, on a connection that had been used, is asked again and still
+ * waits: a server may close an idle connection at any time.
  */
 enum client_rc client_go_on(struct client *c, struct client_plan *plan,
     struct client_sums *sums);

@@ -45,7 +45,8 @@ static const char usage[] =
 "  --rate R         so many a second in all, not as many as can be\n"
 "  --body FILE      POST this; without it: GET\n"
 "  --header LINE    'Name: value', once or more\n"
-"  --keys FILE      a key in each line, shown in turn as a bearer token\n";
+"  --keys FILE      a key in each line, shown in turn as a bearer token\n"
+"  --leave N        leave streams after N events, without a word\n";
 
 static void
 die(const char *what, const char *which)
@@ -103,7 +104,7 @@ add_header(struct load *load, const char *line)
 enum load_option {
 	OPTION_PORT, OPTION_PATH, OPTION_CONNECTIONS, OPTION_SECONDS,
 	OPTION_WARM, OPTION_REQUESTS, OPTION_RATE, OPTION_BODY, OPTION_HEADER,
-	OPTION_KEYS, OPTION_HELP,
+	OPTION_KEYS, OPTION_LEAVE, OPTION_HELP,
 };
 
 static const struct option options[] = {
@@ -117,6 +118,7 @@ static const struct option options[] = {
 	{ "body", required_argument, NULL, OPTION_BODY },
 	{ "header", required_argument, NULL, OPTION_HEADER },
 	{ "keys", required_argument, NULL, OPTION_KEYS },
+	{ "leave", required_argument, NULL, OPTION_LEAVE },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -155,6 +157,9 @@ take_option(struct load *load, enum load_option option, const char *value)
 		break;
 	case OPTION_KEYS:
 		read_keys(&load->plan, value);
+		break;
+	case OPTION_LEAVE:
+		load->plan.leave_after = strtoull(value, NULL, 10);
 		break;
 	case OPTION_HELP:
 		fputs(usage, stdout);
@@ -303,10 +308,11 @@ report(const struct load *load)
 	const char *comma = "";
 
 	printf("{\"seconds\":%.6f,\"answers\":%" PRIu64 ",\"events\":%"
-	    PRIu64 ",\"broken\":%" PRIu64 ",\"unfinished\":%u,\"connects\":%"
-	    PRIu64 ",\"bytes\":%" PRIu64 ",\"statuses\":{", seconds,
-	    sums->answers, sums->events, sums->broken, load->running,
-	    sums->connects, sums->bytes);
+	    PRIu64 ",\"broken\":%" PRIu64 ",\"left\":%" PRIu64
+	    ",\"unfinished\":%u,\"connects\":%" PRIu64 ",\"bytes\":%" PRIu64
+	    ",\"statuses\":{", seconds, sums->answers, sums->events,
+	    sums->broken, sums->left, load->running, sums->connects,
+	    sums->bytes);
 	for (int i = 0; i < CLIENT_STATUS_MAX; i++) {
 		if (sums->statuses[i] == 0)
 			continue;
@@ -333,5 +339,6 @@ main(int argc, char **argv)
 		load.clients[i].fd = -1;
 	run(&load);
 	report(&load);
-	return load.sums.answers > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return load.sums.answers + load.sums.left > 0 ? EXIT_SUCCESS :
+	    EXIT_FAILURE;
 }

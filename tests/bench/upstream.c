@@ -2,7 +2,9 @@
 /*
  * GET gives a list of models, POST a whole chat answer of 300 bytes. A path
  * that begins with /stream-E-P/ gives a stream of E events, one each P
- * milliseconds (0: all at once); each bears the time it was sent at.
+ * milliseconds (0: all at once); each bears the time it was sent at. Under
+ * /break-E-P/ that stream breaks off half-way. Under /fail/ every answer is an
+ * error, or breaks off, in turn.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +32,7 @@ enum {
 
 struct stream {
 	int events, pace_ms; /* of the path; 0 events: a whole answer */
-	int sent;
+	int sent, breaks_at; /* 0: it does not */
 	int64_t due_us;      /* when the next event is; 0: nothing is */
 };
 
@@ -39,6 +41,7 @@ struct connection {
 	bool in_body;
 	bool is_get;
 	bool closes;
+	bool fails;
 	uint64_t left; /* of the request's body */
 	struct stream stream;
 	size_t len;
@@ -56,6 +59,8 @@ static const char answer[] = "{\"id\":\"chatcmpl-bench\",\"object\":"
     "barely more than the bare proxy that could stand here.\"},"
     "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":20,"
     "\"completion_tokens\":14,\"total_tokens\":34}}";
+static const char failure[] = "{\"error\":{\"message\":\"It failed.\","
+    "\"type\":\"server_error\",\"param\":null,\"code\":null}}";
 static const char stream_head[] = "HTTP/1.1 200 OK\r\nContent-Type: "
     "text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
 static const char chunk_head[] = "data: {\"id\":\"chatcmpl-bench\","
@@ -127,6 +132,8 @@ send_events(struct connection *c)
 	size_t len = 0;
 
 	while (stream->due_us && stream->due_us <= now) {
+		if (stream->breaks_at > 0 && stream->sent >= stream->breaks_at)
+			return false;
 		len += add_event(stream, out + len);
 		if (stream->sent++ >= stream->events)
 			stream->due_us = 0;
@@ -141,16 +148,30 @@ send_events(struct connection *c)
 	return send_all(c, out, len);
 }
 
+/* An answer that lacks its last bytes is one that breaks off. */
 static bool
-answer_whole(struct connection *c, const char *body)
+answer_whole(const struct connection *c, const char *status, const char *body,
+    size_t lacks)
 {
 	char out[1024];
-	int len = snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\n"
+	int len = snprintf(out, sizeof(out), "HTTP/1.1 %s\r\n"
 	    "Content-Type: application/json\r\nContent-Length: %zu\r\n%s\r\n"
-	    "%s", strlen(body), c->closes ? "Connection: close\r\n" : "",
-	    body);
+	    "%s", status, strlen(body), c->closes ?
+	    "Connection: close\r\n" : "", body);
 
-	return send_all(c, out, (size_t)len);
+	return send_all(c, out, (size_t)len - lacks);
+}
+
+static bool
+fail(const struct connection *c)
+{
+	static unsigned failures;
+
+	if (failures++ % 2 == 0)
+		return answer_whole(c, "500 Internal Server Error", failure,
+		    0) && !c->closes;
+	answer_whole(c, "200 OK", answer, sizeof(answer) / 2);
+	return false;
 }
 
 /* The request is whole. False when the connection is to end. */
@@ -159,9 +180,11 @@ reply(struct connection *c)
 {
 	c->in_body = false;
 	c->len = 0;
+	if (c->fails)
+		return fail(c);
 	if (c->stream.events == 0)
-		return answer_whole(c, c->is_get ? models : answer) &&
-		       !c->closes;
+		return answer_whole(c, "200 OK", c->is_get ? models : answer,
+		    0) && !c->closes;
 	c->stream.sent = 0;
 	c->stream.due_us = now_us();
 	return send_all(c, stream_head, strlen(stream_head)) && send_events(c);
@@ -187,8 +210,12 @@ read_head(struct connection *c)
 	c->closes = strstr(c->head, " HTTP/1.0\r\n") ||
 	            (connection && strncasecmp(connection, "close", 5) == 0);
 	c->stream = (struct stream){ 0 };
+	c->fails = strncmp(c->head, "POST /fail/", 11) == 0;
 	(void)sscanf(c->head, "POST /stream-%d-%d/", &c->stream.events,
 	    &c->stream.pace_ms);
+	if (sscanf(c->head, "POST /break-%d-%d/", &c->stream.events,
+	    &c->stream.pace_ms) == 2)
+		c->stream.breaks_at = c->stream.events / 2;
 	c->left = length ? strtoull(length, NULL, 10) : 0;
 	c->in_body = true;
 }
