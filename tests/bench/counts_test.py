@@ -7,7 +7,6 @@ cheaper lowers them.
 """
 
 import os
-import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -16,6 +15,7 @@ os.environ.setdefault("top_builddir", os.getcwd())
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "http")]
 
 import counts  # noqa: E402
+from machine import is_instrumented  # noqa: E402
 
 # Of system calls, flushes, instructions and allocations.
 LIMITS = {
@@ -25,16 +25,9 @@ LIMITS = {
 }
 
 
-def is_instrumented():
-    """Whether sanitizers are built in, which call and allocate themselves."""
-    done = subprocess.run(["ldd", os.path.join(counts.BUILD, "farebox.fcgi")],
-                          capture_output=True, text=True, check=False)
-    return "san.so" in done.stdout
-
-
 def main():
     """Prints TAP."""
-    if is_instrumented():
+    if is_instrumented(os.path.join(counts.BUILD, "farebox.fcgi")):
         print("1..0 # SKIP built with sanitizers")
         return 0
     kinds = list(counts.UNKNOWN)

@@ -14,7 +14,7 @@
 #include "db/store_private.h"
 
 struct insides {
-	uint32_t slots, holds, dead;
+	uint32_t slots, holds, dead, generation;
 	uint32_t lockers, locks, lock_objects;
 	uint32_t transactions, log_names, mutexes, pages;
 	uint64_t commits, flushes, log_bytes;
@@ -33,6 +33,7 @@ count_slots(struct store *store, struct insides *in)
 	struct gate_table *table = store->gate->table;
 
 	in->dead = table->n_dead;
+	in->generation = table->generation;
 	for (uint32_t i = 0; i < table->n_used; i++) {
 		struct hold_record hold;
 		enum store_rc rc;
@@ -130,15 +131,16 @@ look_body(struct store *store, DB_TXN *txn, void *context)
 static void
 print(const struct insides *in)
 {
-	printf("{\"slots\":%" PRIu32 ",\"dead\":%" PRIu32 ",\"holds\":%"
-	    PRIu32 ",\"lockers\":%" PRIu32 ",\"locks\":%" PRIu32
+	printf("{\"slots\":%" PRIu32 ",\"dead\":%" PRIu32
+	    ",\"generation\":%" PRIu32 ",\"holds\":%" PRIu32
+	    ",\"lockers\":%" PRIu32 ",\"locks\":%" PRIu32
 	    ",\"lock_objects\":%" PRIu32 ",\"transactions\":%" PRIu32
-	    ",\"log_names\":%" PRIu32 ",\"mutexes\":%" PRIu32 ",\"pages\":%"
-	    PRIu32 ",\"commits\":%" PRIu64 ",\"flushes\":%" PRIu64
-	    ",\"log_bytes\":%" PRIu64 "}\n", in->slots, in->dead, in->holds,
-	    in->lockers, in->locks, in->lock_objects, in->transactions,
-	    in->log_names, in->mutexes, in->pages, in->commits, in->flushes,
-	    in->log_bytes);
+	    ",\"log_names\":%" PRIu32 ",\"mutexes\":%" PRIu32
+	    ",\"pages\":%" PRIu32 ",\"commits\":%" PRIu64
+	    ",\"flushes\":%" PRIu64 ",\"log_bytes\":%" PRIu64 "}\n",
+	    in->slots, in->dead, in->generation, in->holds, in->lockers,
+	    in->locks, in->lock_objects, in->transactions, in->log_names,
+	    in->mutexes, in->pages, in->commits, in->flushes, in->log_bytes);
 	fflush(stdout);
 }
 

@@ -43,9 +43,9 @@ def cpu_seconds(pids):
     return total / TICKS
 
 
-def memory_kib(pid):
-    """Proportional and private memory of a process in KiB."""
-    sums = {"Pss": 0, "Private_Clean": 0, "Private_Dirty": 0}
+def memory_sums(pid):
+    """What smaps_rollup says of a process in KiB; zeros when it is gone."""
+    sums = {"Pss": 0, "Private_Clean": 0, "Private_Dirty": 0, "Anonymous": 0}
     try:
         with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as text:
             for line in text:
@@ -54,7 +54,32 @@ def memory_kib(pid):
                     sums[name] += int(rest.split()[0])
     except OSError:
         pass
+    return sums
+
+
+def memory_kib(pid):
+    """Proportional and private memory of a process in KiB."""
+    sums = memory_sums(pid)
     return sums["Pss"], sums["Private_Clean"] + sums["Private_Dirty"]
+
+
+def look_at(pid):
+    """What could grow in a process; None when it is gone.
+
+    `own` is memory that no file stands behind: of a mapped file, also of the
+    store's, a page counts as private when nobody else has touched it yet.
+    """
+    sums = memory_sums(pid)
+    try:
+        files = len(os.listdir(f"/proc/{pid}/fd"))
+        with open(f"/proc/{pid}/stat", encoding="utf-8",
+                  errors="replace") as text:
+            born = int(text.read().rpartition(")")[2].split()[19])
+    except OSError:
+        return None
+    return {"born": born, "own_kib": sums["Anonymous"], "files": files,
+            "private_kib": sums["Private_Clean"] + sums["Private_Dirty"],
+            "pss_kib": sums["Pss"]} if sums["Pss"] else None
 
 
 def flush_us(folder):
@@ -86,6 +111,13 @@ def processor():
     except OSError:
         pass
     return platform.machine()
+
+
+def is_instrumented(program):
+    """Whether sanitizers are built in, which call and allocate themselves."""
+    done = subprocess.run(["ldd", program], capture_output=True, text=True,
+                          check=False)
+    return "san.so" in done.stdout
 
 
 def describe(folder):

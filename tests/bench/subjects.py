@@ -178,10 +178,11 @@ class Farebox(Gateway):
     """Farebox behind a web server, with a store of its own."""
 
     def __init__(self, upstream, front, *, workers=16, settings=None,
-                 accounts=(1, 1, 0), wrapper=()):
+                 accounts=(1, 1, 0), wrapper=(), more=""):
         self.front, self.workers, self.light = front, workers, 2
         self.settings, self.server_extra = settings or {}, ""
         self.wrapper = list(wrapper)
+        self.more = more  # of farebox.conf
         self.processes = []
         self.upstream = upstream
         self.find_server()
@@ -209,9 +210,9 @@ class Farebox(Gateway):
                      f"key_file = {self.path('key')}\n"
                      f"[model {name}]\nroute = {name}\n"
                      "price_input = 0.14\nprice_output = 0.28\n")
-        with open(self.config, "w", encoding="utf-8") as out:
-            out.write(text)
-
+        with open(self.config + ".new", "w", encoding="utf-8") as out:
+            out.write(text + self.more)
+        os.replace(self.config + ".new", self.config)
 
     def fill(self, accounts, keys, records):
         """Accounts with keys in `keys`; one without money in `poor`."""
