@@ -19,9 +19,9 @@ from machine import is_instrumented  # noqa: E402
 
 # Of system calls, flushes, instructions and allocations.
 LIMITS = {
-    "a whole answer": (60, 1, 600000, 230),
+    "a whole answer": (40, 1, 470000, 180),
     "a stream of 20 events": (130, 1, 780000, 200),
-    "401: unknown key": (24, 0, 140000, 45),
+    "401: unknown key": (24, 0, 125000, 40),
 }
 
 
