@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <sys/types.h>
 
 void
 put_be32(uint8_t out[4], uint32_t value)
@@ -230,6 +231,28 @@ entry_decode(const struct entry_key *key, const void *data, size_t len,
 	return true;
 }
 
+static unsigned char *
+put_bytes(unsigned char *at, const void *bytes, size_t len)
+{
+	memcpy(at, bytes, len);
+	return at + len;
+}
+
+/* Writes the amounts that are not zero, and which those are. */
+static unsigned char *
+put_amounts(const struct usage *usage, unsigned char *at, uint32_t *amounts)
+{
+	*amounts = 0;
+#define AMOUNT(name, doc) \
+	if (usage->name != 0) { \
+		*amounts |= UINT32_C(1) << USAGE_AMOUNT_##name; \
+		at = put_bytes(at, &usage->name, sizeof(usage->name)); \
+	}
+#include "base/amount.def"
+#undef AMOUNT
+	return at;
+}
+
 size_t
 usage_encode(const struct usage *usage, unsigned char out[USAGE_BYTES_MAX])
 {
@@ -238,7 +261,7 @@ usage_encode(const struct usage *usage, unsigned char out[USAGE_BYTES_MAX])
 	size_t attempts_len = strnlen(usage->attempts,
 	    USAGE_ATTEMPTS_SIZE - 1);
 	struct usage_record record = {
-		.version = RECORD_VERSION,
+		.version = USAGE_RECORD_VERSION,
 		.code_len = (uint8_t)code_len,
 		.model_len = (uint8_t)model_len,
 		.attempts_len = (uint8_t)attempts_len,
@@ -247,27 +270,49 @@ usage_encode(const struct usage *usage, unsigned char out[USAGE_BYTES_MAX])
 		.key = usage->key,
 		.latency_ms = (uint32_t)usage->latency_ms,
 		.upstream_ms = (uint32_t)usage->upstream_ms,
-#define AMOUNT(name, doc) .name = usage->name,
-#include "base/amount.def"
-#undef AMOUNT
 		.cost = usage->cost.nano,
 		.hold = usage->hold.nano,
 	};
-	unsigned char *text = out + sizeof(record);
-	int64_t paid = usage->upstream_cost.nano;
+	unsigned char *at = put_amounts(usage, out + sizeof(record),
+	    &record.amounts);
 
 	memcpy(out, &record, sizeof(record));
-	memcpy(text, usage->code, code_len);
-	text += code_len;
-	memcpy(text, usage->model, model_len);
-	text += model_len;
-	memcpy(text, usage->attempts, attempts_len);
-	text += attempts_len;
-	if (usage->has_upstream_cost) {
-		memcpy(text, &paid, sizeof(paid));
-		text += sizeof(paid);
-	}
-	return (size_t)(text - out);
+	at = put_bytes(at, usage->code, code_len);
+	at = put_bytes(at, usage->model, model_len);
+	at = put_bytes(at, usage->attempts, attempts_len);
+	if (usage->has_upstream_cost)
+		at = put_bytes(at, &usage->upstream_cost.nano,
+		    sizeof(usage->upstream_cost.nano));
+	return (size_t)(at - out);
+}
+
+static const unsigned char *
+take_bytes(const unsigned char *at, void *bytes, size_t len)
+{
+	memcpy(bytes, at, len);
+	return at + len;
+}
+
+static const unsigned char *
+take_amounts(struct usage *usage, const unsigned char *at, uint32_t amounts)
+{
+#define AMOUNT(name, doc) \
+	if (amounts & UINT32_C(1) << USAGE_AMOUNT_##name) \
+		at = take_bytes(at, &usage->name, sizeof(usage->name));
+#include "base/amount.def"
+#undef AMOUNT
+	return at;
+}
+
+/* What of a record of len bytes is behind the texts, or -1. */
+static ssize_t
+rest_of(const struct usage_record *record, size_t len)
+{
+	size_t known = sizeof(*record) + record->code_len +
+	    record->model_len + record->attempts_len +
+	    (size_t)__builtin_popcount(record->amounts) * sizeof(int64_t);
+
+	return len < known ? -1 : (ssize_t)(len - known);
 }
 
 bool
@@ -275,44 +320,37 @@ usage_decode(const struct usage_key *key, const void *data, size_t len,
     struct usage *usage)
 {
 	struct usage_record record;
-	const char *text = (const char *)data + sizeof(record);
-	size_t text_len, paid_len;
+	const unsigned char *at = data;
+	ssize_t rest;
 
 	if (len < sizeof(record))
 		return false;
-	memcpy(&record, data, sizeof(record));
-	text_len = (size_t)record.code_len + record.model_len +
-	    record.attempts_len;
-	paid_len = len - sizeof(record) - text_len;
-	if (record.version != RECORD_VERSION ||
+	at = take_bytes(at, &record, sizeof(record));
+	rest = rest_of(&record, len);
+	if (record.version != USAGE_RECORD_VERSION ||
 	    record.code_len >= USAGE_CODE_SIZE ||
 	    record.model_len >= USAGE_MODEL_SIZE ||
-	    len < sizeof(record) + text_len ||
-	    (paid_len != 0 && paid_len != sizeof(int64_t)))
+	    record.attempts_len >= USAGE_ATTEMPTS_SIZE ||
+	    record.amounts >> USAGE_AMOUNT__COUNT != 0 ||
+	    (rest != 0 && rest != (ssize_t)sizeof(int64_t)))
 		return false;
 	*usage = (struct usage){
 		.id = key->id,
 		.account = get_be32(key->account),
 		.key = record.key,
 		.http = record.http,
-#define AMOUNT(name, doc) .name = record.name,
-#include "base/amount.def"
-#undef AMOUNT
 		.cost = { record.cost },
 		.hold = { record.hold },
 		.latency_ms = record.latency_ms,
 		.upstream_ms = record.upstream_ms,
 		.flags = record.flags,
+		.has_upstream_cost = rest > 0,
 	};
-	memcpy(usage->code, text, record.code_len);
-	text += record.code_len;
-	memcpy(usage->model, text, record.model_len);
-	text += record.model_len;
-	memcpy(usage->attempts, text, record.attempts_len);
-	if (paid_len > 0) {
-		usage->has_upstream_cost = true;
-		memcpy(&usage->upstream_cost.nano, text + record.attempts_len,
-		    paid_len);
-	}
+	at = take_amounts(usage, at, record.amounts);
+	at = take_bytes(at, usage->code, record.code_len);
+	at = take_bytes(at, usage->model, record.model_len);
+	at = take_bytes(at, usage->attempts, record.attempts_len);
+	if (rest > 0)
+		take_bytes(at, &usage->upstream_cost.nano, (size_t)rest);
 	return true;
 }

@@ -17,7 +17,12 @@
  * version, and leave unused bytes zero. Keys of Btrees are big-endian, so that
  * they sort. Every 512-byte page bears a checksum.
  */
-enum { RECORD_VERSION = 1, MODEL_BYTES = 128, HASH_BYTES = DIGEST_BYTES };
+enum {
+	RECORD_VERSION = 1,
+	USAGE_RECORD_VERSION = 2, /* 1 had all amounts, zero or not */
+	MODEL_BYTES = 128,
+	HASH_BYTES = DIGEST_BYTES,
+};
 
 struct account_record {
 	uint8_t version, state;
@@ -80,17 +85,23 @@ struct entry_record {
 	/* the note's bytes follow */
 };
 
+/*
+ * There is one for each request, for ever. In a page of 512 bytes up to 110 of
+ * a record lie beside others; a longer one takes a page of its own. So what is
+ * zero is left out, and most records are shorter.
+ */
 struct usage_record {
 	uint8_t version, code_len, model_len, attempts_len;
 	uint16_t http, flags;
 	uint32_t key;
 	uint32_t latency_ms, upstream_ms;
+	uint32_t amounts; /* a bit for each of amount.def that is not zero */
 	int64_t cost, hold;
-#define AMOUNT(name, doc) int64_t name;
-#include "base/amount.def"
-#undef AMOUNT
-	/* The bytes of code, model and attempts follow, and then, where it is
-	 * known, the operator's cost: 8 bytes. */
+	/*
+	 * The amounts that have a bit follow, of 8 bytes each; then the bytes
+	 * of code, model and attempts; then, where it is known, the operator's
+	 * cost: 8 bytes.
+	 */
 };
 
 /* A request with a name: running, or answered. */
@@ -116,7 +127,7 @@ _Static_assert(sizeof(struct key_hash_record) == 24, "on disk");
 _Static_assert(sizeof(struct hold_record) == 200, "on disk");
 _Static_assert(sizeof(struct answer_record) == 144, "on disk");
 _Static_assert(sizeof(struct entry_record) == 56, "on disk");
-_Static_assert(sizeof(struct usage_record) == 112, "on disk");
+_Static_assert(sizeof(struct usage_record) == 40, "on disk");
 
 /* Big-endian keys of the Btrees. */
 struct entry_key {
@@ -180,11 +191,19 @@ bool account_decode(const struct account_record *record,
 void key_encode(const struct key *key, struct key_record *record);
 bool key_decode(const struct key_record *record, struct key *key);
 
+enum usage_amount {
+#define AMOUNT(name, doc) USAGE_AMOUNT_##name,
+#include "base/amount.def"
+#undef AMOUNT
+	USAGE_AMOUNT__COUNT
+};
+
 enum {
 	ENTRY_BYTES_MAX = sizeof(struct entry_record) + LEDGER_NOTE_SIZE,
-	USAGE_BYTES_MAX = sizeof(struct usage_record) + USAGE_CODE_SIZE +
-	                  USAGE_MODEL_SIZE + USAGE_ATTEMPTS_SIZE +
-	                  sizeof(int64_t),
+	USAGE_BYTES_MAX = sizeof(struct usage_record) +
+	                  USAGE_AMOUNT__COUNT * sizeof(int64_t) +
+	                  USAGE_CODE_SIZE + USAGE_MODEL_SIZE +
+	                  USAGE_ATTEMPTS_SIZE + sizeof(int64_t),
 };
 
 size_t entry_encode(const struct entry *entry,

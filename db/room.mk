@@ -124,6 +124,11 @@ TESTS += tests/store/line
 tests_store_line_SOURCES = tests/store/line.c $(scratch_sources)
 tests_store_line_LDADD = $(db_test_libs)
 
+check_PROGRAMS += tests/store/record
+TESTS += tests/store/record
+tests_store_record_SOURCES = tests/store/record.c $(scratch_sources)
+tests_store_record_LDADD = $(db_test_libs)
+
 check_PROGRAMS += tests/store/full_cache
 TESTS += tests/store/full_cache
 tests_store_full_cache_SOURCES = tests/store/full_cache.c $(scratch_sources)
