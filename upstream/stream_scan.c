@@ -20,6 +20,7 @@ enum {
 	/* What an unusually large event took is given back. */
 	KEPT_TEXT_MAX = 64 * 1024,
 	KEPT_PARTS_MAX = 2048,
+	INDEX_SIZE = 20,
 };
 
 void
@@ -192,6 +193,20 @@ mark(uint64_t *bits, int64_t index, int *n)
 	(*n)++;
 }
 
+/* What an integer says; -1 for one that no counting comes to. */
+static int64_t
+read_index(const struct stream_scan *scan, const struct json_part *integer)
+{
+	char digits[INDEX_SIZE];
+	size_t len = integer->end - integer->start;
+
+	if (len >= sizeof(digits))
+		return -1;
+	memcpy(digits, scan->view.text + integer->start, len);
+	digits[len] = '\0';
+	return strtoll(digits, NULL, 10);
+}
+
 /* The index that a choice names, or else its place. */
 static int64_t
 index_of(const struct stream_scan *scan, const struct json_part *choice,
@@ -202,7 +217,7 @@ index_of(const struct stream_scan *scan, const struct json_part *choice,
 	json_t *object;
 
 	if (index && index->type == JSON_INTEGER)
-		return strtoll(scan->view.text + index->start, NULL, 10);
+		return read_index(scan, index);
 	if (index && index->type == JSON_REAL) {
 		object = json_view_load(&scan->view, choice);
 		json_read_integer(object, "index", &position);

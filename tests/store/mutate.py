@@ -120,7 +120,7 @@ def objects_of(program):
 def link(program, mutated, output, folder):
     """Links a test with the mutated object before the archives."""
     objects = [os.path.join(BUILD, one) for one in OBJECTS[program]]
-    wrap = ["-Wl,--wrap=store_transact"] if program in WRAPPED else []
+    wrap = ["-Wl,--wrap=store_transact_on"] if program in WRAPPED else []
     run = shell(LINK_CC + ["-o", output] + objects + [mutated] + [
         os.path.join(BUILD, "db/libfarebox-db.a"),
         os.path.join(BUILD, "base/libfarebox-base.a")] + wrap + LIBS, folder)
