@@ -80,7 +80,7 @@ void gate_leave(struct gate *gate);
 
 /*
  * Waits, outside, until no other process is about to write to this account.
- * A courtesy, no lock: who has waited for 100 ms goes on all the same. Without
+ * A courtesy, no lock: who has waited for 2 s goes on all the same. Without
  * it those who want the same record wait for each other inside, where Berkeley
  * DB looks for deadlocks each time: with 16 processes on one account that took
  * a quarter of all processor time.

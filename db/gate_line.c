@@ -19,7 +19,8 @@
 enum { LINE_FREE, LINE_TAKEN, LINE_AWAITED };
 
 enum {
-	PATIENCE_MS = 100,
+	PATIENCE_MS = 2000,
+	LOOK_MS = 100, /* between two looks whether the first one lives */
 	NAP_US = 100, /* where a word cannot be waited for */
 };
 
@@ -63,11 +64,18 @@ is_dead(process_id owner)
 static bool
 wait_in_line(struct gate_line *line)
 {
+	int64_t look_us = clock_mono_us() + LOOK_MS * 1000;
 	int64_t end_us = clock_mono_us() + PATIENCE_MS * 1000;
 
-	while (atomic_exchange(&line->word, LINE_AWAITED) != LINE_FREE)
-		if (!wait_for_change(&line->word, end_us))
-			return is_dead(atomic_load(&line->owner));
+	while (atomic_exchange(&line->word, LINE_AWAITED) != LINE_FREE) {
+		if (wait_for_change(&line->word, look_us))
+			continue;
+		if (is_dead(atomic_load(&line->owner)))
+			return true;
+		if (look_us >= end_us)
+			return false;
+		look_us += LOOK_MS * 1000;
+	}
 	return true;
 }
 
