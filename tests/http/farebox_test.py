@@ -111,6 +111,13 @@ def stop_process(process):
     return True
 
 
+def remove_folder(folder):
+    """Removes it, also when a process that is just ending writes there."""
+    end = time.monotonic() + STOP_SECONDS
+    while os.path.exists(folder) and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class Answer:
     """What came back: status, headers (lower-case names), body."""
 
@@ -373,7 +380,7 @@ class Gateway:
                  lambda: not any(map(is_alive, running)), STOP_SECONDS)
             true(all(stopped), "a process did not end when it was asked to")
         finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_folder(self.folder)
 
     def complain(self):
         """Shows the ends of the logs as TAP diagnostics."""
