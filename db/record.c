@@ -326,9 +326,12 @@ usage_decode(const struct usage_key *key, const void *data, size_t len,
 	if (len < sizeof(record))
 		return false;
 	at = take_bytes(at, &record, sizeof(record));
+	if (record.version == USAGE_RECORD_VERSION_1)
+		record.amounts = USAGE_AMOUNTS_1;
+	else if (record.version != USAGE_RECORD_VERSION)
+		return false;
 	rest = rest_of(&record, len);
-	if (record.version != USAGE_RECORD_VERSION ||
-	    record.code_len >= USAGE_CODE_SIZE ||
+	if (record.code_len >= USAGE_CODE_SIZE ||
 	    record.model_len >= USAGE_MODEL_SIZE ||
 	    record.attempts_len >= USAGE_ATTEMPTS_SIZE ||
 	    record.amounts >> USAGE_AMOUNT__COUNT != 0 ||

@@ -19,7 +19,10 @@
  */
 enum {
 	RECORD_VERSION = 1,
-	USAGE_RECORD_VERSION = 2, /* 1 had all amounts, zero or not */
+	USAGE_RECORD_VERSION = 2,
+	/* It had the amounts that there were then, and no bits: still read. */
+	USAGE_RECORD_VERSION_1 = 1,
+	USAGE_AMOUNTS_1 = 0x1ff,
 	MODEL_BYTES = 128,
 	HASH_BYTES = DIGEST_BYTES,
 };
@@ -197,6 +200,8 @@ enum usage_amount {
 #undef AMOUNT
 	USAGE_AMOUNT__COUNT
 };
+
+_Static_assert(USAGE_AMOUNT__COUNT < 32, "a bit for each");
 
 enum {
 	ENTRY_BYTES_MAX = sizeof(struct entry_record) + LEDGER_NOTE_SIZE,

@@ -135,8 +135,45 @@ the_damaged_is_refused(void **state)
 	assert_false(usage_decode(&key, data, len + 8, &found));
 	assert_false(usage_decode(&key, data, len + 16, &found));
 	len = usage_encode(&usage, data);
-	data[0] = RECORD_VERSION;
+	data[0] = USAGE_RECORD_VERSION + 1;
 	assert_false(usage_decode(&key, data, len, &found));
+}
+
+/* As it was written before amounts of zero were left out. */
+static void
+the_old_reads_back(void **state)
+{
+	static const char texts[] = "c1modelp:ok";
+	const struct usage_record head = {
+		.version = 1, .code_len = 2, .model_len = 5, .attempts_len = 4,
+		.http = 402, .flags = USAGE_STREAMED, .key = 7,
+		.latency_ms = 11, .upstream_ms = 10, .cost = 1234,
+		.hold = 5678,
+	};
+	const int64_t amounts[9] = { 1, 0, 3, 4, 5, 6, 0, 8, 9 }, paid = 77;
+	struct usage usage = usual_usage(3), found;
+	struct usage_key key = key_of(&usage);
+	unsigned char data[256], *at = data;
+
+	(void)state;
+	at = mempcpy(at, &head, sizeof(head));
+	at = mempcpy(at, amounts, sizeof(amounts));
+	at = mempcpy(at, texts, sizeof(texts) - 1);
+	at = mempcpy(at, &paid, sizeof(paid));
+	assert_true(usage_decode(&key, data, (size_t)(at - data), &found));
+	assert_int_equal(found.input_tokens, 1);
+	assert_int_equal(found.output_tokens, 0);
+	assert_int_equal(found.cached_tokens, 3);
+	assert_int_equal(found.images, 0);
+	assert_int_equal(found.audio_ms, 9);
+	assert_int_equal(found.cost.nano, 1234);
+	assert_int_equal(found.hold.nano, 5678);
+	assert_string_equal(found.code, "c1");
+	assert_string_equal(found.model, "model");
+	assert_string_equal(found.attempts, "p:ok");
+	assert_int_equal(found.upstream_cost.nano, 77);
+	assert_false(usage_decode(&key, data, (size_t)(at - data) - 1,
+	    &found));
 }
 
 /* Else each takes a page for itself. */
@@ -176,6 +213,7 @@ main(void)
 		cmocka_unit_test(all_amounts_read_back),
 		cmocka_unit_test(the_longest_reads_back),
 		cmocka_unit_test(the_damaged_is_refused),
+		cmocka_unit_test(the_old_reads_back),
 		cmocka_unit_test(the_usual_lie_side_by_side),
 	};
 
