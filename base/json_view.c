@@ -265,27 +265,6 @@ take_comma(struct reader *r)
 	return true;
 }
 
-static bool
-read_array(struct reader *r)
-{
-	size_t size = 0;
-	size_t place;
-
-	if (!begin(r, JSON_ARRAY, &place))
-		return false;
-	if (look_on(r) != ']') {
-		do {
-			if (!read_value(r))
-				return false;
-			size++;
-		} while (take_comma(r));
-	}
-	if (look(r) != ']')
-		return false;
-	r->at++;
-	return end(r, place, size);
-}
-
 /* A name is as deep as its value, and may be empty. */
 static bool
 read_member(struct reader *r)
@@ -303,22 +282,24 @@ read_member(struct reader *r)
 	return read_value(r);
 }
 
+/* An array or an object: what stands between commas, up to that bracket. */
 static bool
-read_object(struct reader *r)
+read_list(struct reader *r, json_type type, char bracket,
+    bool (*read_one)(struct reader *r))
 {
 	size_t size = 0;
 	size_t place;
 
-	if (!begin(r, JSON_OBJECT, &place))
+	if (!begin(r, type, &place))
 		return false;
-	if (look_on(r) != '}') {
+	if (look_on(r) != bracket) {
 		do {
-			if (!read_member(r))
+			if (!read_one(r))
 				return false;
 			size++;
 		} while (take_comma(r));
 	}
-	if (look(r) != '}')
+	if (look(r) != bracket)
 		return false;
 	r->at++;
 	return end(r, place, size);
@@ -329,9 +310,9 @@ read_by_first(struct reader *r)
 {
 	switch (r->at < r->end ? *r->at : '\0') {
 	case '{':
-		return read_object(r);
+		return read_list(r, JSON_OBJECT, '}', read_member);
 	case '[':
-		return read_array(r);
+		return read_list(r, JSON_ARRAY, ']', read_value);
 	case '"':
 		return read_string(r);
 	case 't':
