@@ -113,9 +113,11 @@ def stop_process(process):
 
 def remove_folder(folder):
     """Removes it, also when a process that is just ending writes there."""
-    end = time.monotonic() + STOP_SECONDS
-    while os.path.exists(folder) and time.monotonic() < end:
+    def is_gone():
         shutil.rmtree(folder, ignore_errors=True)
+        return not os.path.exists(folder)
+
+    wait(f"{folder} to be gone", is_gone, STOP_SECONDS)
 
 
 class Answer:
