@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,17 +14,20 @@
 
 #include "base/clock.h"
 #include "db/gate_private.h"
+#include "db/store_private.h"
 #include "tests/store/scratch.h"
 
 enum {
 	CROWD = 6,
 	ROUNDS = 2000,
 	WORK_US = 50,
+	SETTLEMENTS = 300,
 	ACCOUNT = 7,
 };
 
 static char dir[64];
 static struct gate *gate;
+static struct key key;
 
 /* What the crowd shares. */
 static struct counts {
@@ -164,35 +167,98 @@ work(void)
 	atomic_fetch_add(&counts->passed, 1);
 }
 
+/* Forks a crowd, each of which does that and tells whether it went well. */
+static void
+let_crowd(bool (*do_it)(void))
+{
+	pid_t crowd[CROWD];
+
+	for (int i = 0; i < CROWD; i++) {
+		crowd[i] = fork();
+		assert_true(crowd[i] >= 0);
+		if (crowd[i] == 0)
+			_exit(do_it() ? 0 : 1);
+	}
+	for (int i = 0; i < CROWD; i++)
+		expect_end(crowd[i], true);
+}
+
+static bool
+pass_often(void)
+{
+	gate = open_gate();
+	for (int n = 0; gate && n < ROUNDS; n++) {
+		gate_line_up(gate, ACCOUNT);
+		work();
+		gate_line_leave(gate);
+	}
+	return gate != NULL;
+}
+
 /* They meet only where one was kept from the processor for long. */
 static void
 a_crowd_passes_one_by_one(void **state)
 {
-	pid_t crowd[CROWD];
-
 	(void)state;
-	for (int i = 0; i < CROWD; i++) {
-		crowd[i] = fork();
-		assert_true(crowd[i] >= 0);
-		if (crowd[i] != 0)
-			continue;
-		gate = open_gate();
-		if (!gate)
-			_exit(1);
-		for (int n = 0; n < ROUNDS; n++) {
-			gate_line_up(gate, ACCOUNT);
-			work();
-			gate_line_leave(gate);
-		}
-		_exit(0);
-	}
-	for (int i = 0; i < CROWD; i++)
-		expect_end(crowd[i], true);
+	let_crowd(pass_often);
 	print_message("# of %d, %d met another\n",
 	    atomic_load(&counts->passed), atomic_load(&counts->met));
 	assert_int_equal(atomic_load(&counts->passed), CROWD * ROUNDS);
 	assert_true(atomic_load(&counts->met) < CROWD * ROUNDS / 10);
 	assert_int_equal(word_of(ACCOUNT), 0);
+}
+
+static bool
+settle_often(void)
+{
+	struct store *store = scratch_open(dir);
+
+	for (int n = 0; n < SETTLEMENTS; n++) {
+		struct hold hold = scratch_hold(&key, (money){ 100 });
+		struct usage usage = scratch_usage(&hold, (money){ 10 });
+
+		if (ledger_hold(store, &hold) != STORE_OK ||
+		    ledger_settle(store, &hold, LEDGER_CAP, &usage, NULL) !=
+		    STORE_OK)
+			return false;
+	}
+	store_close(store);
+	return true;
+}
+
+static uint64_t
+waits_inside(struct store *store)
+{
+	DB_LOCK_STAT *found;
+	uint64_t waits;
+
+	assert_int_equal(store->env->lock_stat(store->env, &found, 0), 0);
+	waits = found->st_lock_wait;
+	free(found);
+	return waits;
+}
+
+/* Inside, each wait has Berkeley DB look for deadlocks. */
+static void
+who_settles_waits_outside(void **state)
+{
+	struct store *store = scratch_open(dir);
+	struct account account = scratch_account(store, "a",
+	    (money){ 1000000000 });
+	uint64_t before, waits;
+
+	(void)state;
+	key = scratch_key(store, account.number, "k");
+	before = waits_inside(store);
+	let_crowd(settle_often);
+	waits = waits_inside(store) - before;
+	print_message("# %d transactions, %d waits for a lock\n",
+	    2 * CROWD * SETTLEMENTS, (int)waits);
+	assert_int_equal(account_get(store, account.number, &account),
+	    STORE_OK);
+	assert_int_equal(account.spent.nano, 10 * CROWD * SETTLEMENTS);
+	assert_true(waits < CROWD * SETTLEMENTS / 10);
+	store_close(store);
 }
 
 int
@@ -205,6 +271,7 @@ main(void)
 		TEST(who_stays_in_line_is_passed),
 		TEST(who_dies_in_line_is_forgotten),
 		TEST(a_crowd_passes_one_by_one),
+		TEST(who_settles_waits_outside),
 #undef TEST
 	};
 
