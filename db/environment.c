@@ -16,6 +16,7 @@
 
 enum {
 	CACHE_BYTES = 32 * 1024 * 1024,
+	CACHE_MUTEXES = 4096, /* each for some chains of cached pages */
 	LOG_BUFFER_BYTES = 1024 * 1024,
 	LOG_FILE_BYTES = 16 * 1024 * 1024,
 	/* Names of open tables; those of dead processes stay until the next
@@ -65,6 +66,10 @@ configure(DB_ENV *env)
 
 	env->set_errcall(env, discard_message);
 	if ((rc = env->set_cachesize(env, 0, CACHE_BYTES, 1)) ||
+	    /* Else its chains are made for pages of 4096: 16 in each, all
+	     * looked at, where the cache is full. */
+	    (rc = env->set_mp_pagesize(env, TABLE_PAGE_BYTES)) ||
+	    (rc = env->set_mp_mtxcount(env, CACHE_MUTEXES)) ||
 	    (rc = env->set_lg_bsize(env, LOG_BUFFER_BYTES)) ||
 	    (rc = env->set_lg_max(env, LOG_FILE_BYTES)) ||
 	    (rc = env->set_lg_regionmax(env, LOG_REGION_BYTES)) ||
