@@ -32,22 +32,25 @@ static const struct {
 	const char *file;
 	DBTYPE type;
 	uint32_t record_bytes; /* of a Queue */
+	bool charges;          /* each request that is charged for uses it */
 } tables[TABLE__COUNT] = {
-	[TABLE_META] = { "meta.db", DB_BTREE, 0 },
+	[TABLE_META] = { "meta.db", DB_BTREE, 0, false },
 	[TABLE_ACCOUNTS] = { "accounts.db", DB_QUEUE,
-		sizeof(struct account_record) },
-	[TABLE_KEYS] = { "keys.db", DB_QUEUE, sizeof(struct key_record) },
-	[TABLE_HOLDS] = { "holds.db", DB_QUEUE, sizeof(struct hold_record) },
-	[TABLE_ANSWERS] = { "answers.db", DB_BTREE, 0 },
-	[TABLE_ANSWER_TIMES] = { "answer_times.db", DB_BTREE, 0 },
-	[TABLE_LEDGER] = { "ledger.db", DB_BTREE, 0 },
-	[TABLE_USAGE] = { "usage.db", DB_BTREE, 0 },
-	[TABLE_ACCOUNT_NAMES] = { "account_names.db", DB_BTREE, 0 },
-	[TABLE_OLD_SECRETS] = { "old_secrets.db", DB_BTREE, 0 },
-	[TABLE_KEY_HASHES] = { "key_hashes.db", DB_BTREE, 0 },
-	[TABLE_KEY_MODELS] = { "key_models.db", DB_BTREE, 0 },
-	[TABLE_KEY_ADDRESSES] = { "key_addresses.db", DB_BTREE, 0 },
-	[TABLE_ACCOUNT_KEYS] = { "account_keys.db", DB_BTREE, 0 },
+		sizeof(struct account_record), true },
+	[TABLE_KEYS] = { "keys.db", DB_QUEUE, sizeof(struct key_record),
+		true },
+	[TABLE_HOLDS] = { "holds.db", DB_QUEUE, sizeof(struct hold_record),
+		true },
+	[TABLE_ANSWERS] = { "answers.db", DB_BTREE, 0, false },
+	[TABLE_ANSWER_TIMES] = { "answer_times.db", DB_BTREE, 0, false },
+	[TABLE_LEDGER] = { "ledger.db", DB_BTREE, 0, true },
+	[TABLE_USAGE] = { "usage.db", DB_BTREE, 0, true },
+	[TABLE_ACCOUNT_NAMES] = { "account_names.db", DB_BTREE, 0, false },
+	[TABLE_OLD_SECRETS] = { "old_secrets.db", DB_BTREE, 0, false },
+	[TABLE_KEY_HASHES] = { "key_hashes.db", DB_BTREE, 0, true },
+	[TABLE_KEY_MODELS] = { "key_models.db", DB_BTREE, 0, false },
+	[TABLE_KEY_ADDRESSES] = { "key_addresses.db", DB_BTREE, 0, false },
+	[TABLE_ACCOUNT_KEYS] = { "account_keys.db", DB_BTREE, 0, false },
 };
 
 /* Library code does not print: what matters comes back as an error number. */
@@ -160,14 +163,26 @@ open_table(DB_ENV *env, enum table which, uint32_t flags, DB **opened)
 	return 0;
 }
 
-static int
-open_tables(struct store *store, uint32_t flags)
+int
+environment_table(struct store *store, enum table table, DB **opened)
 {
 	int rc = 0;
 
+	if (!store->tables[table])
+		rc = open_table(store->env, table, 0, &store->tables[table]);
+	*opened = store->tables[table];
+	return rc;
+}
+
+static int
+open_tables(struct store *store)
+{
+	int rc = 0;
+	DB *opened;
+
 	for (int i = 0; i < TABLE__COUNT && !rc; i++)
-		rc = open_table(store->env, (enum table)i, flags,
-		    &store->tables[i]);
+		if (tables[i].charges || !store->lean)
+			rc = environment_table(store, (enum table)i, &opened);
 	return rc;
 }
 
@@ -177,7 +192,7 @@ environment_open(struct store *store)
 	int rc = open_env(store->dir, 0, &store->env);
 
 	if (!rc)
-		rc = open_tables(store, 0);
+		rc = open_tables(store);
 	if (rc == DB_RUNRECOVERY)
 		environment_abandon(store);
 	else if (rc)
@@ -273,7 +288,7 @@ environment_open_copy(struct store *store, uint32_t flags)
 	int rc = open_env(store->dir, DB_PRIVATE | flags, &store->env);
 
 	if (!rc)
-		rc = open_tables(store, 0);
+		rc = open_tables(store);
 	return rc;
 }
 
@@ -300,8 +315,9 @@ environment_create(const char *dir, char why[STORE_WHY_SIZE])
 	struct store store = { .dir = (char *)(uintptr_t)dir };
 	int rc = open_env(dir, DB_RECOVER, &store.env);
 
-	if (!rc)
-		rc = open_tables(&store, DB_CREATE | DB_EXCL);
+	for (int i = 0; i < TABLE__COUNT && !rc; i++)
+		rc = open_table(store.env, (enum table)i, DB_CREATE | DB_EXCL,
+		    &store.tables[i]);
 	/* The tables' files must be there after a power cut. */
 	if (!rc)
 		rc = store.env->txn_checkpoint(store.env, 0, 0, DB_FORCE);

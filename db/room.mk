@@ -124,6 +124,11 @@ TESTS += tests/store/line
 tests_store_line_SOURCES = tests/store/line.c $(scratch_sources)
 tests_store_line_LDADD = $(db_test_libs)
 
+check_PROGRAMS += tests/store/lean
+TESTS += tests/store/lean
+tests_store_lean_SOURCES = tests/store/lean.c $(scratch_sources)
+tests_store_lean_LDADD = $(db_test_libs)
+
 check_PROGRAMS += tests/store/record
 TESTS += tests/store/record
 tests_store_record_SOURCES = tests/store/record.c $(scratch_sources)

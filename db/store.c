@@ -119,16 +119,15 @@ store_recover(const char *dir, bool force, char why[STORE_WHY_SIZE])
 	return sound ? STORE_OK : STORE_UNAVAILABLE;
 }
 
-/* Proves that the tables can be read, so that a bad store is refused early. */
+/* Proves that a table can be read, so that a bad store is refused early. */
 static enum store_rc
 look(struct store *store, DB_TXN *txn, void *context)
 {
-	uint32_t number;
+	struct account account;
+	enum store_rc rc = account_read(store, txn, 1, &account, 0);
 
 	(void)context;
-	if (counter_last(store, txn, "accounts", &number, 0))
-		return store_broken(store, "cannot read the store");
-	return STORE_OK;
+	return rc == STORE_NOT_FOUND ? STORE_OK : rc;
 }
 
 static bool
@@ -136,6 +135,7 @@ open_store(struct store *store, const struct store_options *options,
     char why[STORE_WHY_SIZE])
 {
 	store->flush = options->flush;
+	store->lean = options->lean;
 	store->free_bytes_min = options->free_bytes_min;
 	store->dir = strdup(options->dir);
 	if (!store->dir) {

@@ -34,6 +34,13 @@ struct store_options {
 	const char *dir;
 	/* Settlements and deposits reach the disk before they return. */
 	bool flush;
+	/*
+	 * Tables that not every charge needs are opened when they are used,
+	 * and their damage shows only then. Each open table is a locker, and
+	 * Berkeley DB, where one waits for another, takes a bit for each pair
+	 * of lockers: it is for processes of which there are many.
+	 */
+	bool lean;
 	/* With less room than this on its disk, holds are refused; 0: never. */
 	int64_t free_bytes_min;
 	/*

@@ -62,10 +62,11 @@ struct pepper_stamp {
 struct store {
 	char *dir;
 	bool flush;
+	bool lean;                 /* tables are opened when they are used */
 	/* NULL for a copy that no other process knows: see copy_private.h. */
 	struct gate *gate;
 	DB_ENV *env;               /* NULL until opened, and after a recovery */
-	DB *tables[TABLE__COUNT];
+	DB *tables[TABLE__COUNT];  /* NULL: not opened yet */
 	struct pepper peppers[PEPPERS_MAX]; /* the newest first */
 	size_t n_peppers;
 	struct pepper_stamp pepper_stamp; /* of the file they came from */
@@ -252,6 +253,9 @@ int environment_open_copy(struct store *store, uint32_t flags);
 int environment_prune(struct store *store);
 /* Opens env and tables; 0 or Berkeley DB's error. Inside the gate. */
 int environment_open(struct store *store);
+/* A table, opened when it is not yet. 0 or Berkeley DB's error. Inside the
+ * gate. */
+int environment_table(struct store *store, enum table table, DB **opened);
 void environment_close(struct store *store);
 /* Lets go of handles into an environment that was recovered: touching them
  * could wait for a mutex that nobody will unlock. */

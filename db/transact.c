@@ -253,6 +253,33 @@ store_transact_on(struct store *store, enum store_write write,
 	}
 }
 
+static int
+get(struct store *store, DB_TXN *txn, enum table table, DBT *key, DBT *data,
+    uint32_t flags)
+{
+	DB *db;
+	int rc = environment_table(store, table, &db);
+
+	if (!rc)
+		rc = db->get(db, txn, key, data, flags);
+	/* A number that was never written, or whose writing was undone. */
+	if (rc == DB_KEYEMPTY)
+		rc = DB_NOTFOUND;
+	return note_error(store, rc);
+}
+
+static int
+put(struct store *store, DB_TXN *txn, enum table table, DBT *key, DBT *data,
+    uint32_t flags)
+{
+	DB *db;
+	int rc = environment_table(store, table, &db);
+
+	if (!rc)
+		rc = db->put(db, txn, key, data, flags);
+	return note_error(store, rc);
+}
+
 int
 queue_get(struct store *store, DB_TXN *txn, enum table table, uint32_t number,
     void *record, size_t size, uint32_t flags)
@@ -261,19 +288,15 @@ queue_get(struct store *store, DB_TXN *txn, enum table table, uint32_t number,
 	DBT key = { .data = &recno, .size = sizeof(recno) };
 	DBT data = { .data = record, .ulen = (uint32_t)size,
 		.flags = DB_DBT_USERMEM };
-	DB *db = store->tables[table];
 	int rc;
 
 	if (number == 0)
 		return DB_NOTFOUND;
 	store->reads++;
-	rc = db->get(db, txn, &key, &data, flags);
-	/* A number that was never written, or whose writing was undone. */
-	if (rc == DB_KEYEMPTY)
-		rc = DB_NOTFOUND;
+	rc = get(store, txn, table, &key, &data, flags);
 	if (rc == 0 && number > store->found[table])
 		store->found[table] = number;
-	return note_error(store, rc);
+	return rc;
 }
 
 /*
@@ -281,12 +304,12 @@ queue_get(struct store *store, DB_TXN *txn, enum table table, uint32_t number,
  * has no memory to move the end, it does not say so.
  */
 static int
-look_again(DB *db, DB_TXN *txn, DBT *key)
+look_again(struct store *store, DB_TXN *txn, enum table table, DBT *key)
 {
 	DBT nothing = { .flags = DB_DBT_USERMEM | DB_DBT_PARTIAL };
-	int rc = db->get(db, txn, key, &nothing, 0);
+	int rc = get(store, txn, table, key, &nothing, 0);
 
-	return rc == DB_NOTFOUND || rc == DB_KEYEMPTY ? ENOMEM : rc;
+	return rc == DB_NOTFOUND ? note_error(store, ENOMEM) : rc;
 }
 
 int
@@ -297,14 +320,13 @@ queue_put(struct store *store, DB_TXN *txn, enum table table, uint32_t number,
 	DBT key = { .data = &recno, .size = sizeof(recno) };
 	DBT data = { .data = (void *)(uintptr_t)record,
 		.size = (uint32_t)size };
-	DB *db = store->tables[table];
 	int rc;
 
 	assert(number != 0);
-	rc = db->put(db, txn, &key, &data, 0);
+	rc = put(store, txn, table, &key, &data, 0);
 	if (rc == 0 && number > store->found[table])
-		rc = look_again(db, txn, &key);
-	return note_error(store, rc);
+		rc = look_again(store, txn, table, &key);
+	return rc;
 }
 
 int
@@ -315,8 +337,7 @@ tree_get(struct store *store, DB_TXN *txn, enum table table, const void *key,
 		.size = (uint32_t)key_len };
 	DBT to = { .data = data, .ulen = (uint32_t)size,
 		.flags = DB_DBT_USERMEM };
-	DB *db = store->tables[table];
-	int rc = note_error(store, db->get(db, txn, &from, &to, flags));
+	int rc = get(store, txn, table, &from, &to, flags);
 
 	store->reads++;
 	if (rc == 0 && len)
@@ -338,8 +359,7 @@ tree_get_part(struct store *store, DB_TXN *txn, enum table table,
 		.dlen = (uint32_t)len,
 		.flags = DB_DBT_USERMEM | DB_DBT_PARTIAL,
 	};
-	DB *db = store->tables[table];
-	int rc = note_error(store, db->get(db, txn, &from, &to, flags));
+	int rc = get(store, txn, table, &from, &to, flags);
 
 	/* A record that is too short is a damaged one. */
 	return rc == 0 && to.size != len ? note_error(store, EINVAL) : rc;
@@ -351,9 +371,8 @@ tree_put(struct store *store, DB_TXN *txn, enum table table, const void *key,
 {
 	DBT to = { .data = (void *)(uintptr_t)key, .size = (uint32_t)key_len };
 	DBT from = { .data = (void *)(uintptr_t)data, .size = (uint32_t)len };
-	DB *db = store->tables[table];
 
-	return note_error(store, db->put(db, txn, &to, &from, flags));
+	return put(store, txn, table, &to, &from, flags);
 }
 
 int
@@ -362,16 +381,20 @@ tree_delete(struct store *store, DB_TXN *txn, enum table table,
 {
 	DBT from = { .data = (void *)(uintptr_t)key,
 		.size = (uint32_t)key_len };
-	DB *db = store->tables[table];
+	DB *db;
+	int rc = environment_table(store, table, &db);
 
-	return note_error(store, db->del(db, txn, &from, 0));
+	if (!rc)
+		rc = db->del(db, txn, &from, 0);
+	return note_error(store, rc);
 }
 
 int
 walk_open(struct store *store, DB_TXN *txn, enum table table,
     struct tree_walk *walk)
 {
-	DB *db = store->tables[table];
+	DB *db;
+	int rc = environment_table(store, table, &db);
 
 	*walk = (struct tree_walk){
 		.key = { .data = walk->key_bytes,
@@ -381,8 +404,10 @@ walk_open(struct store *store, DB_TXN *txn, enum table table,
 			.ulen = sizeof(walk->data_bytes),
 			.flags = DB_DBT_USERMEM },
 	};
-	return note_error(store, db->cursor(db, txn, &walk->cursor,
-	    txn ? DB_READ_COMMITTED : 0));
+	if (!rc)
+		rc = db->cursor(db, txn, &walk->cursor,
+		    txn ? DB_READ_COMMITTED : 0);
+	return note_error(store, rc);
 }
 
 int

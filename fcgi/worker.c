@@ -169,6 +169,7 @@ open_store(struct worker *w)
 	struct store_options options = {
 		.dir = w->store_dir,
 		.flush = w->conf->durability == DURABILITY_FLUSH,
+		.lean = true,
 		.free_bytes_min = w->conf->free_bytes_min,
 		.recover_command = w->recover_command,
 	};
