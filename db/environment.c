@@ -18,7 +18,7 @@ enum {
 	CACHE_BYTES = 32 * 1024 * 1024,
 	CACHE_MUTEXES = 4096, /* each for some chains of cached pages */
 	LOG_BUFFER_BYTES = 1024 * 1024,
-	LOG_FILE_BYTES = 16 * 1024 * 1024,
+	LOG_FILE_BYTES = 8 * 1024 * 1024, /* and a buffer, when it is made */
 	/* Names of open tables; those of dead processes stay until the next
 	 * recovery: see GATE_DEAD_MAX. */
 	LOG_REGION_BYTES = 4 * 1024 * 1024,
@@ -76,6 +76,9 @@ configure(DB_ENV *env)
 	    (rc = env->set_lg_bsize(env, LOG_BUFFER_BYTES)) ||
 	    (rc = env->set_lg_max(env, LOG_FILE_BYTES)) ||
 	    (rc = env->set_lg_regionmax(env, LOG_REGION_BYTES)) ||
+	    /* A flush of what was written over needs no change of the file's
+	     * own blocks, which is another write, or more. */
+	    (rc = env->log_set_config(env, DB_LOG_ZERO, 1)) ||
 	    (rc = env->set_lk_detect(env, DB_LOCK_YOUNGEST)) ||
 	    (rc = env->set_lk_max_locks(env, LOCKS_MAX)) ||
 	    (rc = env->set_lk_max_objects(env, LOCKS_MAX)) ||
