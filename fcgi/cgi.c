@@ -198,6 +198,7 @@ conn_cgi(void)
 		.read = cgi_read,
 		.write = cgi_write,
 		.flush = cgi_flush,
+		.end = cgi_flush, /* it ends by cgi_finish() */
 		.has_left = cgi_has_left,
 		.fd = STDOUT_FILENO,
 	};

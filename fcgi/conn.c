@@ -122,6 +122,19 @@ fastcgi_flush(struct client *client)
 	return FCGX_FFlush(out) == 0 && FCGX_GetError(out) == 0;
 }
 
+/* The end of the request goes with the last of its streams that is closed, and
+ * with what is in that. */
+static bool
+fastcgi_end(struct client *client)
+{
+	FCGX_Request *request = &fastcgi_of(client)->request;
+	bool sent;
+
+	drain(fastcgi_of(client));
+	sent = FCGX_FClose(request->err) == 0;
+	return FCGX_FClose(request->out) == 0 && sent;
+}
+
 /*
  * Not the end of what the web server sends counts, but that it has closed the
  * connection.
@@ -264,6 +277,7 @@ conn_fastcgi(int listen_fd)
 		.read = fastcgi_read,
 		.write = fastcgi_write,
 		.flush = fastcgi_flush,
+		.end = fastcgi_end,
 		.has_left = fastcgi_has_left,
 		.fd = -1,
 	};

@@ -52,6 +52,9 @@ struct client {
 	bool (*write)(struct client *client, const char *data, size_t len);
 	/* Sends on what has been written; false when the client is gone. */
 	bool (*flush)(struct client *client);
+	/* The same, and says, where it can be said, that nothing comes after
+	 * it: the client does not wait for the log. */
+	bool (*end)(struct client *client);
 	/*
 	 * Looks, without waiting, whether the client has left; only a web
 	 * server that hangs up at once lets this be seen. NULL: it cannot be.

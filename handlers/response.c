@@ -248,7 +248,7 @@ response_whole(struct exchange *x)
 	put_head(x);
 	if (x->content_type && x->method != METHOD_HEAD)
 		x->client->write(x->client, x->answer, x->answer_len);
-	if (!x->client->flush(x->client)) {
+	if (!x->client->end(x->client)) {
 		x->undelivered = true;
 		exchange_detail(x, "the client was gone");
 	}
@@ -401,7 +401,7 @@ response_end(struct exchange *x)
 		end_well(x);
 	else
 		end_badly(x);
-	if (!response_flush(x)) {
+	if (!x->client->end(x->client)) {
 		x->undelivered = true;
 		exchange_detail(x, "the client was gone at the end");
 	}

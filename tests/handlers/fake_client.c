@@ -73,6 +73,7 @@ fake_client_init(struct fake_client *fake)
 			.read = fake_read,
 			.write = fake_write,
 			.flush = fake_flush,
+			.end = fake_flush,
 			.has_left = fake_has_left,
 			.fd = FAKE_CLIENT_FD,
 		},

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """pool_test.py: workers and their supervisor: start, stop, replacement."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -20,6 +21,13 @@ os.dup2(int(sys.argv[1]), 3)
 os.dup2(int(sys.argv[2]), 4)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="2")
 os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+# Has a program write its log to a descriptor that was passed on.
+LOG_ELSEWHERE = """\
+import os, sys
+os.dup2(int(sys.argv[1]), 2)
+os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
@@ -351,6 +359,34 @@ def a_web_server_starts_a_worker(house):
         assert pool.end() == 0
 
 
+def fill(pipe):
+    """So that whoever writes to it waits."""
+    os.set_blocking(pipe, False)
+    for size in (512, 1):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(pipe, b"." * size)
+    os.set_blocking(pipe, True)
+
+
+def an_answer_does_not_wait_for_the_log(house):
+    reader, writer = os.pipe()
+    with listening(house.socket) as passed:
+        pool = house.start(
+            command=[sys.executable, "-c", LOG_ELSEWHERE, str(writer),
+                     PROGRAM, "--config", house.config],
+            stdin=passed, pass_fds=[writer]).ready()
+        fill(writer)
+        answer = Request(pool.path, uri="/nothing").answer()
+        assert answer.status == 404
+        name, logged = answer.headers["x-request-id"].encode(), b""
+        while name not in logged:
+            logged += os.read(reader, 65536)
+        assert pool.stop() == 0
+    os.close(reader)
+    os.close(writer)
+
+
 def a_web_server_starts_a_supervisor(house):
     with listening(house.socket) as passed:
         pool = house.start("--workers", "3", stdin=passed).ready()
@@ -406,6 +442,7 @@ sys.exit(run_tests([
     workers_take_signals_whoever_starts_them,
     each_worker_has_other_random_bits,
     a_web_server_starts_a_worker,
+    an_answer_does_not_wait_for_the_log,
     a_web_server_starts_a_supervisor,
     systemd_passes_the_sockets,
 ]))
