@@ -139,6 +139,12 @@ TESTS += tests/store/full_cache
 tests_store_full_cache_SOURCES = tests/store/full_cache.c $(scratch_sources)
 tests_store_full_cache_LDADD = $(db_test_libs)
 
+check_PROGRAMS += tests/store/full_log
+TESTS += tests/store/full_log
+tests_store_full_log_SOURCES = tests/store/full_log.c $(scratch_sources)
+tests_store_full_log_LDADD = $(db_test_libs)
+tests_store_full_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=fdatasync
+
 # Transactions are tried again here, or nobody knows how they ended.
 check_PROGRAMS += tests/store/model tests/store/unknown
 TESTS += tests/store/model tests/store/unknown

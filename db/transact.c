@@ -72,14 +72,24 @@ store_corrupt(struct store *store, const char *format, ...)
 	return STORE_CORRUPT;
 }
 
+/*
+ * Opening writes to the log. Where that is full the next one is begun, and this
+ * one is flushed, which after a failed flush is refused: but not in a recovery,
+ * which writes all of it again before.
+ */
 static enum store_rc
 open_inside(struct store *store)
 {
+	enum store_rc rc;
+
 	store->error = environment_open(store);
 	if (store->error == 0)
 		return STORE_OK;
 	gate_leave(store->gate);
-	return store_broken(store, "cannot open the store");
+	rc = store_broken(store, "cannot open the store");
+	if (store->error == EIO && gate_flush_failed(store->gate))
+		store->error = DB_RUNRECOVERY;
+	return rc;
 }
 
 /* Inside the gate; handles of another generation are given up. */
