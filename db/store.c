@@ -119,7 +119,10 @@ store_recover(const char *dir, bool force, char why[STORE_WHY_SIZE])
 	return sound ? STORE_OK : STORE_UNAVAILABLE;
 }
 
-/* Proves that a table can be read, so that a bad store is refused early. */
+/*
+ * Proves that a table can be read, so that a bad store is refused early. One
+ * whose books are wrong is not: it must be open to be checked.
+ */
 static enum store_rc
 look(struct store *store, DB_TXN *txn, void *context)
 {
@@ -127,7 +130,7 @@ look(struct store *store, DB_TXN *txn, void *context)
 	enum store_rc rc = account_read(store, txn, 1, &account, 0);
 
 	(void)context;
-	return rc == STORE_NOT_FOUND ? STORE_OK : rc;
+	return rc == STORE_UNAVAILABLE ? rc : STORE_OK;
 }
 
 static bool

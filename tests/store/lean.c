@@ -150,6 +150,29 @@ what_is_missing_is_told_when_used(void **state)
 	store_close(store);
 }
 
+/* Or nobody could find out what else is. */
+static void
+a_damaged_account_does_not_keep_it_shut(void **state)
+{
+	db_recno_t number = 1;
+	DBT key = { .data = &number, .size = sizeof(number) };
+	char zero = 0;
+	DBT nothing = { .data = &zero, .size = sizeof(zero) };
+	struct store *store;
+	struct account account;
+	DB *accounts;
+
+	(void)state;
+	assert_int_equal(open_lean(true, &store), STORE_OK);
+	scratch_account(store, "a", MONEY_ZERO);
+	accounts = store->tables[TABLE_ACCOUNTS];
+	assert_int_equal(accounts->put(accounts, NULL, &key, &nothing, 0), 0);
+	store_close(store);
+	assert_int_equal(open_lean(true, &store), STORE_OK);
+	assert_int_equal(account_get(store, number, &account), STORE_CORRUPT);
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -159,6 +182,7 @@ main(void)
 		TEST(what_is_used_is_opened),
 		TEST(what_charges_must_be_there),
 		TEST(what_is_missing_is_told_when_used),
+		TEST(a_damaged_account_does_not_keep_it_shut),
 	};
 #undef TEST
 
