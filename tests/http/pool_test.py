@@ -369,6 +369,26 @@ def fill(pipe):
     os.set_blocking(pipe, True)
 
 
+def tables_of(pid):
+    """Which tables a process has open."""
+    folder = f"/proc/{pid}/fd"
+    found = {os.path.basename(os.readlink(os.path.join(folder, name)))
+             for name in os.listdir(folder)}
+    return {name for name in found if name.endswith(".db")}
+
+
+def a_worker_opens_the_tables_that_it_uses(house):
+    with listening(house.socket) as passed:
+        pool = house.start(command=[PROGRAM, "--config", house.config],
+                           stdin=passed).ready()
+        assert chat(pool.path, house.key, "demo").answer().status == 200
+        tables = tables_of(pool.pid)
+        assert {"accounts.db", "ledger.db", "usage.db"} <= tables, tables
+        # Only who administers the store asks for these.
+        assert not {"account_names.db", "account_keys.db"} & tables, tables
+        assert pool.stop() == 0
+
+
 def an_answer_does_not_wait_for_the_log(house):
     reader, writer = os.pipe()
     with listening(house.socket) as passed:
@@ -442,6 +462,7 @@ sys.exit(run_tests([
     workers_take_signals_whoever_starts_them,
     each_worker_has_other_random_bits,
     a_web_server_starts_a_worker,
+    a_worker_opens_the_tables_that_it_uses,
     an_answer_does_not_wait_for_the_log,
     a_web_server_starts_a_supervisor,
     systemd_passes_the_sockets,

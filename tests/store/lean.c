@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,18 +50,6 @@ count_open(const struct store *store)
 	return n;
 }
 
-static unsigned
-count_lockers(struct store *store)
-{
-	DB_LOCK_STAT *found;
-	unsigned n;
-
-	assert_int_equal(store->env->lock_stat(store->env, &found, 0), 0);
-	n = found->st_nlockers;
-	free(found);
-	return n;
-}
-
 static void
 remove_table(enum table table)
 {
@@ -88,7 +75,7 @@ a_charge_opens_no_more(void **state)
 	assert_int_equal(count_open(all), TABLE__COUNT);
 	account = scratch_account(all, "a", (money){ 1000 });
 	key = scratch_key(all, account.number, "k");
-	lockers = count_lockers(all);
+	lockers = scratch_locks(all).lockers;
 	assert_int_equal(open_lean(true, &lean), STORE_OK);
 	n = count_open(lean);
 	assert_true(n < TABLE__COUNT / 2);
@@ -98,7 +85,7 @@ a_charge_opens_no_more(void **state)
 	assert_int_equal(ledger_settle(lean, &hold, LEDGER_CAP, &usage, NULL),
 	    STORE_OK);
 	assert_int_equal(count_open(lean), n);
-	assert_in_range(count_lockers(lean) - lockers, n, n + 1);
+	assert_in_range(scratch_locks(lean).lockers - lockers, n, n + 1);
 	store_close(lean);
 	store_close(all);
 }

@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,7 +13,6 @@
 
 #include "base/clock.h"
 #include "db/gate_private.h"
-#include "db/store_private.h"
 #include "tests/store/scratch.h"
 
 enum {
@@ -226,18 +224,6 @@ settle_often(void)
 	return true;
 }
 
-static uint64_t
-waits_inside(struct store *store)
-{
-	DB_LOCK_STAT *found;
-	uint64_t waits;
-
-	assert_int_equal(store->env->lock_stat(store->env, &found, 0), 0);
-	waits = found->st_lock_wait;
-	free(found);
-	return waits;
-}
-
 /* Inside, each wait has Berkeley DB look for deadlocks. */
 static void
 who_settles_waits_outside(void **state)
@@ -249,9 +235,9 @@ who_settles_waits_outside(void **state)
 
 	(void)state;
 	key = scratch_key(store, account.number, "k");
-	before = waits_inside(store);
+	before = scratch_locks(store).waits;
 	let_crowd(settle_often);
-	waits = waits_inside(store) - before;
+	waits = scratch_locks(store).waits - before;
 	print_message("# %d transactions, %d waits for a lock\n",
 	    2 * CROWD * SETTLEMENTS, (int)waits);
 	assert_int_equal(account_get(store, account.number, &account),

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "db/store_private.h"
 
 static void
 die(const char *what, const char *why)
@@ -155,6 +156,20 @@ print_complaint(const char *sentence, void *context)
 {
 	(void)context;
 	fprintf(stderr, "# %s\n", sentence);
+}
+
+struct scratch_locks
+scratch_locks(struct store *store)
+{
+	struct scratch_locks locks;
+	DB_LOCK_STAT *found;
+
+	if (store->env->lock_stat(store->env, &found, 0) != 0)
+		die("lock_stat", "it fails");
+	locks.lockers = found->st_nlockers;
+	locks.waits = found->st_lock_wait;
+	free(found);
+	return locks;
 }
 
 uint64_t

@@ -28,6 +28,14 @@ struct hold scratch_hold(const struct key *key, money amount);
 /* A usage record that asks for that cost. */
 struct usage scratch_usage(const struct hold *hold, money cost);
 
+/* What Berkeley DB counts of its locks: who may hold one, and how often one
+ * was waited for. */
+struct scratch_locks {
+	unsigned lockers;
+	uint64_t waits;
+};
+struct scratch_locks scratch_locks(struct store *store);
+
 /* Runs ledger_check, prints what it complains about, and returns how many
  * statements do not hold; totals may be NULL. */
 uint64_t scratch_check(struct store *store, struct ledger_totals *totals);
