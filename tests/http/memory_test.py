@@ -4,20 +4,12 @@
 import threading
 
 from farebox_test import Gateway, equal, run, true
+from pool_fixture import private_kib
 
 REQUESTS = 1000
 CLIENTS = 4
-LIMIT_KIB = 4096
+LIMIT_KIB = 1024
 PROMPT = "All work and no play makes Jack a dull boy. " * 200
-
-
-def private_dirty_kib(pid):
-    """Memory that this process alone has, and has written to."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as text:
-        for line in text:
-            if line.startswith("Private_Dirty:"):
-                return int(line.split()[1])
-    raise AssertionError("smaps_rollup has no Private_Dirty")
 
 
 def ask(gateway, key, number, statuses):
@@ -44,8 +36,8 @@ def thousand_requests(gateway):
         client.join()
     equal(odd, [], "answers of another kind")
     equal(set(gateway.worker_pids()), busy, "the workers")
-    sizes = sorted(private_dirty_kib(pid) for pid in busy)
-    print(f"# Private_Dirty of the workers after {REQUESTS} requests: "
+    sizes = sorted(private_kib(pid) for pid in busy)
+    print(f"# private memory of the workers after {REQUESTS} requests: "
           + ", ".join(f"{size} KiB" for size in sizes))
     true(sizes[-1] <= LIMIT_KIB, f"a worker has {sizes[-1]} KiB")
 

@@ -94,6 +94,19 @@ def is_alive(pid):
         return False
 
 
+def private_kib(pid):
+    """Memory that one process alone has; the store's is everybody's."""
+    total, counts = 0, False
+    with open(f"/proc/{pid}/smaps", encoding="utf-8") as text:
+        for line in text:
+            words = line.split()
+            if not words[0].endswith(":"):
+                counts = words[1].endswith("p")
+            elif counts and words[0] in ("Private_Clean:", "Private_Dirty:"):
+                total += int(words[1])
+    return total
+
+
 class Pool:
     """A running farebox.fcgi."""
 

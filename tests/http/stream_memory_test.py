@@ -6,7 +6,7 @@ import json
 import sys
 
 from fcgi_client import Request
-from pool_fixture import PROGRAM, run_tests, wait
+from pool_fixture import PROGRAM, private_kib, run_tests, wait
 
 WORKERS = 16
 # 1.2 MB are promised, and a provider that is called with TLS takes 0.26.
@@ -19,19 +19,6 @@ price_output = 1
 """
 BODY = json.dumps({"model": "endless", "max_tokens": 20, "stream": True,
                    "messages": [{"role": "user", "content": "x"}]}).encode()
-
-
-def private_kib(pid):
-    """Memory that one process alone has; the store's is everybody's."""
-    total, counts = 0, False
-    with open(f"/proc/{pid}/smaps", encoding="utf-8") as text:
-        for line in text:
-            words = line.split()
-            if not words[0].endswith(":"):
-                counts = words[1].endswith("p")
-            elif counts and words[0] in ("Private_Clean:", "Private_Dirty:"):
-                total += int(words[1])
-    return total
 
 
 def begin_stream(house):
