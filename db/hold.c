@@ -17,6 +17,7 @@
 struct books {
 	struct account account;
 	struct key key;
+	struct key_record key_record; /* as it was read */
 	struct hold_record record;
 	uint32_t slot;
 };
@@ -55,7 +56,8 @@ books_read(struct store *store, DB_TXN *txn, uint32_t account, uint32_t key,
 	    DB_RMW);
 
 	if (rc == STORE_OK)
-		rc = key_read(store, txn, key, &books->key, DB_RMW);
+		rc = key_read_record(store, txn, key, &books->key_record,
+		    &books->key, DB_RMW);
 	if (rc == STORE_OK)
 		rc = hold_read(store, txn, books->slot, &books->record,
 		    DB_RMW);
@@ -63,12 +65,13 @@ books_read(struct store *store, DB_TXN *txn, uint32_t account, uint32_t key,
 }
 
 static enum store_rc
-books_write(struct store *store, DB_TXN *txn, const struct books *books)
+books_write(struct store *store, DB_TXN *txn, struct books *books)
 {
 	enum store_rc rc = account_write(store, txn, &books->account);
 
 	if (rc == STORE_OK)
-		rc = key_write(store, txn, &books->key);
+		rc = key_write_record(store, txn, &books->key,
+		    &books->key_record);
 	if (rc == STORE_OK && queue_put(store, txn, TABLE_HOLDS,
 	    books->slot + 1, &books->record, sizeof(books->record)))
 		rc = store_broken(store, "cannot write a hold");

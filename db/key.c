@@ -75,12 +75,31 @@ limits_are_valid(const struct key_limits *limits)
 	       limit_is_valid(limits->concurrency, max->concurrency);
 }
 
-static int
-record_get(struct store *store, DB_TXN *txn, uint32_t number,
-    struct key_record *record, uint32_t flags)
+enum store_rc
+key_read_record(struct store *store, DB_TXN *txn, uint32_t number,
+    struct key_record *record, struct key *key, uint32_t flags)
 {
-	return queue_get(store, txn, TABLE_KEYS, number, record,
+	int rc = queue_get(store, txn, TABLE_KEYS, number, record,
 	    sizeof(*record), flags);
+
+	if (rc == DB_NOTFOUND)
+		return STORE_NOT_FOUND;
+	if (rc)
+		return store_broken(store, "cannot read a key");
+	if (!key_decode(record, key) || key->number != number)
+		return store_corrupt(store, "key %u is damaged", number);
+	return STORE_OK;
+}
+
+enum store_rc
+key_write_record(struct store *store, DB_TXN *txn, const struct key *key,
+    struct key_record *record)
+{
+	key_encode(key, record);
+	if (queue_put(store, txn, TABLE_KEYS, key->number, record,
+	    sizeof(*record)))
+		return store_broken(store, "cannot write a key");
+	return STORE_OK;
 }
 
 enum store_rc
@@ -88,15 +107,8 @@ key_read(struct store *store, DB_TXN *txn, uint32_t number, struct key *key,
     uint32_t flags)
 {
 	struct key_record record;
-	int rc = record_get(store, txn, number, &record, flags);
 
-	if (rc == DB_NOTFOUND)
-		return STORE_NOT_FOUND;
-	if (rc)
-		return store_broken(store, "cannot read a key");
-	if (!key_decode(&record, key) || key->number != number)
-		return store_corrupt(store, "key %u is damaged", number);
-	return STORE_OK;
+	return key_read_record(store, txn, number, &record, key, flags);
 }
 
 enum store_rc
@@ -104,13 +116,10 @@ key_write(struct store *store, DB_TXN *txn, const struct key *key)
 {
 	struct key_record record;
 
-	if (record_get(store, txn, key->number, &record, DB_RMW))
+	if (queue_get(store, txn, TABLE_KEYS, key->number, &record,
+	    sizeof(record), DB_RMW))
 		return store_broken(store, "cannot read a key");
-	key_encode(key, &record);
-	if (queue_put(store, txn, TABLE_KEYS, key->number, &record,
-	    sizeof(record)))
-		return store_broken(store, "cannot write a key");
-	return STORE_OK;
+	return key_write_record(store, txn, key, &record);
 }
 
 struct create {

@@ -167,13 +167,11 @@ rotate_body(struct store *store, DB_TXN *txn, void *context)
 	struct rotate *rotate = context;
 	struct key_record record;
 	struct key *key = rotate->key;
-	enum store_rc rc = key_read(store, txn, rotate->number, key, DB_RMW);
+	enum store_rc rc = key_read_record(store, txn, rotate->number,
+	    &record, key, DB_RMW);
 
 	if (rc != STORE_OK)
 		return rc;
-	if (queue_get(store, txn, TABLE_KEYS, rotate->number, &record,
-	    sizeof(record), DB_RMW))
-		return store_broken(store, "cannot read a key");
 	/* A try whose outcome was unknown did it. */
 	if (digest_equal(record.hash, rotate->secret.hash, HASH_BYTES))
 		return STORE_OK;

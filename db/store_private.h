@@ -45,6 +45,7 @@ enum {
 };
 
 struct hold_record;
+struct key_record;
 
 struct pepper {
 	uint32_t number;
@@ -186,6 +187,12 @@ enum store_rc key_read(struct store *store, DB_TXN *txn, uint32_t number,
 /* The record must exist: its hash stays as it is. */
 enum store_rc key_write(struct store *store, DB_TXN *txn,
     const struct key *key);
+/* The same with the record as it was read, which is not read again then. */
+enum store_rc key_read_record(struct store *store, DB_TXN *txn,
+    uint32_t number, struct key_record *record, struct key *key,
+    uint32_t flags);
+enum store_rc key_write_record(struct store *store, DB_TXN *txn,
+    const struct key *key, struct key_record *record);
 
 /* Appends; STORE_CORRUPT when there is an entry of that number. */
 enum store_rc entry_write(struct store *store, DB_TXN *txn,
