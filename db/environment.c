@@ -28,29 +28,35 @@ enum {
 	FILE_MODE = 0600,
 };
 
+/* What a table is used for. */
+enum {
+	CHARGES = 1, /* each request that is charged for uses it */
+	EARLY = 2,   /* is read with DB_READ_UNCOMMITTED */
+};
+
 static const struct {
 	const char *file;
 	DBTYPE type;
 	uint32_t record_bytes; /* of a Queue */
-	bool charges;          /* each request that is charged for uses it */
+	unsigned uses;
 } tables[TABLE__COUNT] = {
-	[TABLE_META] = { "meta.db", DB_BTREE, 0, false },
+	[TABLE_META] = { "meta.db", DB_BTREE, 0, 0 },
 	[TABLE_ACCOUNTS] = { "accounts.db", DB_QUEUE,
-		sizeof(struct account_record), true },
+		sizeof(struct account_record), CHARGES | EARLY },
 	[TABLE_KEYS] = { "keys.db", DB_QUEUE, sizeof(struct key_record),
-		true },
+		CHARGES | EARLY },
 	[TABLE_HOLDS] = { "holds.db", DB_QUEUE, sizeof(struct hold_record),
-		true },
-	[TABLE_ANSWERS] = { "answers.db", DB_BTREE, 0, false },
-	[TABLE_ANSWER_TIMES] = { "answer_times.db", DB_BTREE, 0, false },
-	[TABLE_LEDGER] = { "ledger.db", DB_BTREE, 0, true },
-	[TABLE_USAGE] = { "usage.db", DB_BTREE, 0, true },
-	[TABLE_ACCOUNT_NAMES] = { "account_names.db", DB_BTREE, 0, false },
-	[TABLE_OLD_SECRETS] = { "old_secrets.db", DB_BTREE, 0, false },
-	[TABLE_KEY_HASHES] = { "key_hashes.db", DB_BTREE, 0, true },
-	[TABLE_KEY_MODELS] = { "key_models.db", DB_BTREE, 0, false },
-	[TABLE_KEY_ADDRESSES] = { "key_addresses.db", DB_BTREE, 0, false },
-	[TABLE_ACCOUNT_KEYS] = { "account_keys.db", DB_BTREE, 0, false },
+		CHARGES },
+	[TABLE_ANSWERS] = { "answers.db", DB_BTREE, 0, 0 },
+	[TABLE_ANSWER_TIMES] = { "answer_times.db", DB_BTREE, 0, 0 },
+	[TABLE_LEDGER] = { "ledger.db", DB_BTREE, 0, CHARGES },
+	[TABLE_USAGE] = { "usage.db", DB_BTREE, 0, CHARGES },
+	[TABLE_ACCOUNT_NAMES] = { "account_names.db", DB_BTREE, 0, 0 },
+	[TABLE_OLD_SECRETS] = { "old_secrets.db", DB_BTREE, 0, 0 },
+	[TABLE_KEY_HASHES] = { "key_hashes.db", DB_BTREE, 0, CHARGES },
+	[TABLE_KEY_MODELS] = { "key_models.db", DB_BTREE, 0, 0 },
+	[TABLE_KEY_ADDRESSES] = { "key_addresses.db", DB_BTREE, 0, 0 },
+	[TABLE_ACCOUNT_KEYS] = { "account_keys.db", DB_BTREE, 0, 0 },
 };
 
 /* Library code does not print: what matters comes back as an error number. */
@@ -153,6 +159,9 @@ open_table(DB_ENV *env, enum table which, uint32_t flags, DB **opened)
 	if ((flags & DB_CREATE) && !(rc = table->set_pagesize(table,
 	    TABLE_PAGE_BYTES)))
 		rc = table->set_flags(table, DB_CHKSUM);
+	/* Who writes to it lets those who read so pass then. */
+	if (tables[which].uses & EARLY)
+		flags |= DB_READ_UNCOMMITTED;
 	if (!rc && tables[which].record_bytes)
 		rc = table->set_re_len(table, tables[which].record_bytes);
 	if (!rc)
@@ -184,7 +193,7 @@ open_tables(struct store *store)
 	DB *opened;
 
 	for (int i = 0; i < TABLE__COUNT && !rc; i++)
-		if (tables[i].charges || !store->lean)
+		if ((tables[i].uses & CHARGES) || !store->lean)
 			rc = environment_table(store, (enum table)i, &opened);
 	return rc;
 }

@@ -105,6 +105,10 @@ enum store_rc key_create(struct store *store, const struct key_spec *spec,
  * key->has_addresses asks key_allows(). STORE_NOT_FOUND costs as much as
  * STORE_OK. The comparison is constant-time. Writes nothing, except once per
  * key after a new pepper was made: the secret is then hashed with that.
+ *
+ * It does not wait for who writes to the account or key just then, and may see
+ * what is written a moment before that is committed, or undone. So the sums are
+ * for account_get() and key_get() to tell.
  */
 enum store_rc key_authenticate(struct store *store, const char *secret,
     struct key *key, struct account *account);

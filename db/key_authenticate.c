@@ -62,7 +62,7 @@ enum look { LOOK_UNKNOWN, LOOK_KNOWN, LOOK_AGAIN, LOOK_BROKEN };
 static enum look
 look(struct store *store, DB_TXN *txn, struct authenticate *who,
     struct key_record *key, struct account_record *account,
-    int64_t *expires_ms)
+    int64_t *expires_ms, uint32_t flags)
 {
 	struct key_hash_record found = { .key = 1 };
 	const unsigned char *hash;
@@ -72,11 +72,11 @@ look(struct store *store, DB_TXN *txn, struct authenticate *who,
 	if (find_hash(store, txn, who, &found))
 		return LOOK_BROKEN;
 	rc = queue_get(store, txn, TABLE_KEYS, found.key, key, sizeof(*key),
-	    0);
+	    flags);
 	if (rc && rc != DB_NOTFOUND)
 		return LOOK_BROKEN;
 	rc = queue_get(store, txn, TABLE_ACCOUNTS, key->account ?
-	    key->account : 1, account, sizeof(*account), 0);
+	    key->account : 1, account, sizeof(*account), flags);
 	if (rc && rc != DB_NOTFOUND)
 		return LOOK_BROKEN;
 	hash = who->hash[who->found < who->n ? who->found : 0];
@@ -95,10 +95,12 @@ authenticate_body(struct store *store, DB_TXN *txn, void *context)
 	struct key_record key = { 0 };
 	struct account_record account = { 0 };
 	int64_t expires_ms = 0;
-	enum look seen = LOOK_AGAIN;
+	enum look seen = look(store, txn, who, &key, &account, &expires_ms,
+	    DB_READ_UNCOMMITTED);
 
+	/* Waits then for who replaces the secret. */
 	for (int i = 0; i < LOOKS_MAX && seen == LOOK_AGAIN; i++)
-		seen = look(store, txn, who, &key, &account, &expires_ms);
+		seen = look(store, txn, who, &key, &account, &expires_ms, 0);
 	if (seen == LOOK_UNKNOWN)
 		return STORE_NOT_FOUND;
 	if (seen == LOOK_BROKEN)

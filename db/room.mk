@@ -129,6 +129,11 @@ TESTS += tests/store/lean
 tests_store_lean_SOURCES = tests/store/lean.c $(scratch_sources)
 tests_store_lean_LDADD = $(db_test_libs)
 
+check_PROGRAMS += tests/store/early
+TESTS += tests/store/early
+tests_store_early_SOURCES = tests/store/early.c $(scratch_sources)
+tests_store_early_LDADD = $(db_test_libs)
+
 check_PROGRAMS += tests/store/record
 TESTS += tests/store/record
 tests_store_record_SOURCES = tests/store/record.c $(scratch_sources)

@@ -29,6 +29,15 @@ format_budget(const struct key *key, char *text, size_t size)
 	    money_format(key->held, held), money_format(left, remaining));
 }
 
+/* What authentication saw may be of a charge that was not over. */
+static enum store_rc
+read_sums(const struct exchange *x, struct account *account, struct key *key)
+{
+	enum store_rc rc = account_get(x->store, x->account.number, account);
+
+	return rc == STORE_OK ? key_get(x->store, x->key.number, key) : rc;
+}
+
 /*
  * Put together as text: a JSON library would take the sums through floating
  * point, and they are exact. The names of plans need no quoting.
@@ -36,24 +45,30 @@ format_budget(const struct key *key, char *text, size_t size)
 bool
 balance_handle(struct exchange *x)
 {
-	const struct account *account = &x->account;
+	struct account account;
+	struct key key;
 	char balance[MONEY_TEXT_SIZE], spent[MONEY_TEXT_SIZE];
 	char held[MONEY_TEXT_SIZE], available[MONEY_TEXT_SIZE];
 	char updated[CLOCK_TEXT_SIZE];
 	char budget[BALANCE_SIZE / 2], text[BALANCE_SIZE];
+	enum store_rc rc = read_sums(x, &account, &key);
 	char *copy;
 
-	format_budget(&x->key, budget, sizeof(budget));
+	if (rc != STORE_OK) {
+		exchange_detail(x, "the balance: %s", store_rc_text(rc));
+		return exchange_fail(x, ERR_CREDIT_CHECK_FAILED, NULL, NULL);
+	}
+	format_budget(&key, budget, sizeof(budget));
 	snprintf(text, sizeof(text), "{\"balance\":%s,\"currency\":\"USD\","
 	    "\"total_spent\":%s,\"last_updated\":\"%s\",\"quota\":%" PRId64
 	    ",\"held\":%s,\"available\":%s,\"plan\":\"%s\"%s}",
-	    money_format(account->balance, balance),
-	    money_format(account->spent, spent),
-	    clock_format(account->updated_ms, updated),
-	    money_quota(account->balance),
-	    money_format(account->held, held),
-	    money_format(account_available(account), available),
-	    conf_plan_of(x->conf, account->plan)->name, budget);
+	    money_format(account.balance, balance),
+	    money_format(account.spent, spent),
+	    clock_format(account.updated_ms, updated),
+	    money_quota(account.balance),
+	    money_format(account.held, held),
+	    money_format(account_available(&account), available),
+	    conf_plan_of(x->conf, account.plan)->name, budget);
 	copy = strdup(text);
 	if (!copy)
 		return exchange_fail(x, ERR_GATEWAY_ERROR, NULL, NULL);
