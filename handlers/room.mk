@@ -104,6 +104,7 @@ tests_handlers_limits_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_boot_us \
 	-Wl,--wrap=clock_wall_ms
 tests_handlers_pages_SOURCES = tests/handlers/pages.c $(handlers_test_sources)
 tests_handlers_pages_LDADD = $(handlers_test_libs)
+tests_handlers_pages_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=key_authenticate
 tests_handlers_retry_SOURCES = tests/handlers/retry.c $(handlers_test_sources)
 tests_handlers_retry_LDADD = $(handlers_test_libs)
 tests_handlers_routes_SOURCES = tests/handlers/routes.c \
