@@ -403,6 +403,7 @@ recover(void)
 	char why[STORE_WHY_SIZE];
 
 	same(store_recover(life.dir, true, why), STORE_OK, "the answer");
+	scratch_drop_memory(life.dir);
 	life.recoveries++;
 	same_account(any_account());
 }

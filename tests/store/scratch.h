@@ -14,6 +14,10 @@ void scratch_remove(const char *dir);
 
 struct store *scratch_open(const char *dir);
 
+/* After a recovery by this process: lets go of the memory of before, which
+ * Berkeley DB cannot, and which a worker ends for. */
+void scratch_drop_memory(const char *dir);
+
 /* An active account with that balance, and an unlimited key of it. */
 struct account scratch_account(struct store *store, const char *name,
     money balance);
