@@ -6,6 +6,7 @@
  * are wholly spent, and 2 to 64 processes ask for one each at the same time.
  */
 #include <getopt.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -19,16 +20,19 @@
 #include "tests/store/scratch.h"
 
 enum {
+	ROUNDS = 100,
+	ROUNDS_LONG = 10000,
 	RIVALS_MAX = 64,
 	HOLD_NANO = 1000,
 	ROUND_MS = 120000,
 	NAP_US = 100,
 };
 
-/* Shared by all; a round begins when its number moves. */
+/* Shared by all. */
 struct ring {
-	_Atomic uint32_t round;
-	_Atomic uint32_t ready, n;
+	sem_t start[RIVALS_MAX]; /* a round begins, for each who takes part */
+	_Atomic bool over;
+	_Atomic uint32_t ready;
 	_Atomic uint32_t admitted, refused, failed, done;
 	uint32_t account, key;
 	enum store_rc refusal;
@@ -63,26 +67,24 @@ compete(struct ring *ring, struct store *store)
 	atomic_fetch_add(&ring->done, 1);
 }
 
-/* A rival: takes part in each round whose size reaches its number. */
+static void
+await(sem_t *start)
+{
+	while (sem_wait(start) != 0)
+		continue;
+}
+
 static void
 rival(struct game *game, uint32_t number)
 {
 	struct store *store = scratch_open(game->dir);
-	uint32_t seen = 0;
+	struct ring *ring = game->ring;
 
-	atomic_fetch_add(&game->ring->ready, 1);
-	for (;;) {
-		uint32_t round = atomic_load(&game->ring->round);
-
-		if (round == UINT32_MAX)
-			break;
-		if (round == seen) {
-			clock_sleep_us(NAP_US);
-			continue;
-		}
-		seen = round;
-		if (number < atomic_load(&game->ring->n))
-			compete(game->ring, store);
+	atomic_fetch_add(&ring->ready, 1);
+	await(&ring->start[number]);
+	while (!atomic_load(&ring->over)) {
+		compete(ring, store);
+		await(&ring->start[number]);
 	}
 	store_close(store);
 	_exit(0);
@@ -99,6 +101,13 @@ wait_for(_Atomic uint32_t *count, uint32_t n)
 		clock_sleep_us(NAP_US);
 	}
 	return true;
+}
+
+static void
+start(struct ring *ring, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		sem_post(&ring->start[i]);
 }
 
 /* One round; false when it hung. */
@@ -122,8 +131,7 @@ play(struct game *game, int number)
 	    scratch_key(game->store, account.number, "k").number;
 	ring->refusal = by_budget ? STORE_NO_BUDGET : STORE_NO_BALANCE;
 	ring->admitted = ring->refused = ring->failed = ring->done = 0;
-	atomic_store(&ring->n, n);
-	atomic_fetch_add(&ring->round, 1);
+	start(ring, n);
 	if (!wait_for(&ring->done, n))
 		return false;
 	if (ring->admitted != k || ring->refused != n - k || ring->failed) {
@@ -139,6 +147,8 @@ static void
 start_rivals(struct game *game)
 {
 	fflush(stdout);
+	for (uint32_t i = 0; i < RIVALS_MAX; i++)
+		sem_init(&game->ring->start[i], 1, 0);
 	for (uint32_t i = 0; i < RIVALS_MAX; i++) {
 		game->pids[i] = fork();
 		if (game->pids[i] == 0)
@@ -149,7 +159,8 @@ start_rivals(struct game *game)
 static void
 stop_rivals(struct game *game, bool hung)
 {
-	atomic_store(&game->ring->round, UINT32_MAX);
+	atomic_store(&game->ring->over, true);
+	start(game->ring, RIVALS_MAX);
 	for (int i = 0; i < RIVALS_MAX; i++) {
 		if (hung)
 			kill(game->pids[i], SIGKILL);
@@ -178,7 +189,10 @@ main(int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct game game = { .rounds = 100, .seed = (unsigned)getpid() };
+	struct game game = {
+		.rounds = getenv("FAREBOX_LONG") ? ROUNDS_LONG : ROUNDS,
+		.seed = (unsigned)getpid(),
+	};
 	bool hung = false;
 	int option, rc;
 
