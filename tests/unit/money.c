@@ -152,6 +152,36 @@ prices_are_not_negative(void **state)
 }
 
 static void
+prices_of_one_are_read(void **state)
+{
+	price read = { 42 };
+	char text[MONEY_TEXT_SIZE];
+
+	(void)state;
+	assert_false(price_parse_each("-0.000000001", &read));
+	assert_false(price_parse_each("1e5", &read));
+	/* A million of them would be more than there can be. */
+	assert_false(price_parse_each("9223372036.854775807", &read));
+	assert_true(price_parse_each("0", &read));
+	assert_int_equal(read.nano_per_million, 0);
+	assert_true(price_parse_each("0.04", &read));
+	assert_int_equal(read.nano_per_million, INT64_C(40000000000000));
+	assert_string_equal(price_format_each(read, text), "0.04");
+	assert_true(price_parse_each("9223.372036854", &read));
+	assert_false(price_parse_each("9223.372036855", &read));
+}
+
+static void
+the_dearer_price_is_taken(void **state)
+{
+	(void)state;
+	assert_int_equal(price_max((price){ 1 }, (price){ 2 })
+	    .nano_per_million, 2);
+	assert_int_equal(price_max((price){ 2 }, (price){ 1 })
+	    .nano_per_million, 2);
+}
+
+static void
 a_charge_rounds_up_once(void **state)
 {
 	/* A unit costs a millionth of a nano-USD. */
@@ -275,6 +305,8 @@ main(void)
 		cmocka_unit_test(sums_are_written_exactly),
 		cmocka_unit_test(quota_is_rounded_towards_zero),
 		cmocka_unit_test(prices_are_not_negative),
+		cmocka_unit_test(prices_of_one_are_read),
+		cmocka_unit_test(the_dearer_price_is_taken),
 		cmocka_unit_test(a_charge_rounds_up_once),
 		cmocka_unit_test(a_charge_is_exact),
 		cmocka_unit_test(a_charge_does_not_overflow_early),
