@@ -12,14 +12,14 @@ LONG = os.environ.get("FAREBOX_LONG") == "1"
 MINUTE = 60
 CLIENTS = 32
 RPM = 600
-# A little more than one window, or two of them.
-HAMMER_SECONDS = 125 if LONG else 66
+WINDOWS = 3 if LONG else 2  # that are filled
+# How late a place may be free, on a busy machine; half a second on another.
+LATE_SECONDS = 15
 HAMMER_FRONTS = (("lighttpd-spawn", "lighttpd-sockets", "apache") if LONG
                  else ("lighttpd-sockets",))
 WORKERS = 6
 # A refused client comes again at once, but leaves the machine some time.
 PAUSE = 0.05
-SLACK = 4 if LONG else 3
 
 PLANS = {
     "hammered": {"rpm": str(RPM), "tpm": "0"},
@@ -93,9 +93,10 @@ def most_in_a_minute(times):
     return most
 
 
-def hammer(gateway, key, until, counts):
+def hammer(gateway, key, until, counts, every):
     """One client that does not take no for an answer."""
-    while time.monotonic() < until:
+    while time.monotonic() < until and \
+            sum(each[200] for each in every) < WINDOWS * RPM:
         answer = gateway.chat(key)
         counts[answer.status] += 1
         if answer.status == 429:
@@ -108,9 +109,9 @@ def a_hammered_key_gets_its_limit(gateway):
     key = account_on(gateway, "hammered")
     gateway.upstream.forget()
     counts = [collections.Counter() for _ in range(CLIENTS)]
-    began = time.monotonic()
+    until = time.monotonic() + (WINDOWS - 1) * MINUTE + LATE_SECONDS
     threads = [threading.Thread(target=hammer, daemon=True, args=(
-        gateway, key, began + HAMMER_SECONDS, count)) for count in counts]
+        gateway, key, until, count, counts)) for count in counts]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -120,13 +121,7 @@ def a_hammered_key_gets_its_limit(gateway):
     times = [entry["t"] for entry in gateway.upstream.log()]
     equal(len(times), counts[200], "what the provider saw")
     equal(most_in_a_minute(times), RPM, "the largest number in any minute")
-    # A perfect limiter gives each place anew after a minute. The last ones
-    # may still have been on their way when the clients left.
-    end = max(times[-1], began + HAMMER_SECONDS) - SLACK
-    perfect = sum(1 + int(max(0, end - t) // MINUTE)
-                  for t in sorted(times)[:RPM])
-    true(len(times) >= perfect * 0.99,
-         f"{len(times)} were admitted, and {perfect} may be")
+    equal(len(times), WINDOWS * RPM, "what was admitted")
     gateway.check_books()
 
 
