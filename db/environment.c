@@ -127,19 +127,85 @@ flush_file(int fd)
 	return rc;
 }
 
+/*
+ * Berkeley DB looks for the end of the log by reading until something fails:
+ * be it for want of memory, or because a disk cannot be read. What comes behind
+ * would be written over, and lost. So a recovery is given all that it asks for,
+ * or does not count: in the store its process ends before it writes anything,
+ * and of a copy it is said in the end.
+ */
+static bool ends_when_denied;
+static int denied; /* why; 0: it was not */
+
+static void
+note_denied(void)
+{
+	if (ends_when_denied)
+		_exit(1);
+	denied = errno;
+}
+
+static void *
+allocate(size_t size)
+{
+	void *memory = malloc(size);
+
+	if (!memory)
+		note_denied();
+	return memory;
+}
+
+static void *
+reallocate(void *old, size_t size)
+{
+	void *memory = realloc(old, size);
+
+	if (!memory)
+		note_denied();
+	return memory;
+}
+
+static ssize_t
+read_at(int fd, void *bytes, size_t len, off_t offset)
+{
+	ssize_t got = pread(fd, bytes, len, offset);
+
+	if (got < 0 && errno != EINTR)
+		note_denied();
+	return got;
+}
+
+static int
+watch_recovery(void)
+{
+	int rc;
+
+	denied = 0;
+	if ((rc = db_env_set_func_malloc(allocate)) ||
+	    (rc = db_env_set_func_realloc(reallocate)) ||
+	    (rc = db_env_set_func_pread(read_at)))
+		return rc;
+	return 0;
+}
+
 static int
 open_env(const char *dir, uint32_t flags, DB_ENV **opened)
 {
 	DB_ENV *env;
 	int rc = db_env_set_func_fsync(flush_file);
 
+	/* Only a recovery makes shared memory: without one the tables would
+	 * be taken as they are, and what is in the log alone be lost. */
+	if (!rc && (flags & (DB_RECOVER | DB_RECOVER_FATAL))) {
+		flags |= DB_CREATE;
+		rc = watch_recovery();
+	}
 	if (rc || (rc = db_env_create(&env, 0)))
 		return rc;
 	rc = configure(env);
 	if (!rc)
-		rc = env->open(env, dir, DB_CREATE | DB_INIT_LOCK |
-		    DB_INIT_LOG | DB_INIT_MPOOL | DB_INIT_TXN | flags,
-		    FILE_MODE);
+		rc = env->open(env, dir, DB_INIT_LOCK | DB_INIT_LOG |
+		    DB_INIT_MPOOL | DB_INIT_TXN | flags, FILE_MODE);
 	if (rc) {
 		env->close(env, 0);
 		return rc;
@@ -203,6 +269,8 @@ environment_open(struct store *store)
 {
 	int rc = open_env(store->dir, 0, &store->env);
 
+	if (rc == ENOENT)
+		return DB_RUNRECOVERY;
 	if (!rc)
 		rc = open_tables(store);
 	if (rc == DB_RUNRECOVERY)
@@ -242,6 +310,7 @@ repair(const char *dir)
 	flush_failed = false;
 	if (!region_remove(dir))
 		return false;
+	ends_when_denied = true;
 	rc = open_env(dir, DB_RECOVER, &env);
 	if (rc == 0) {
 		if (!region_reserve(dir) && ballast_drop(dir))
@@ -301,7 +370,7 @@ environment_open_copy(struct store *store, uint32_t flags)
 
 	if (!rc)
 		rc = open_tables(store);
-	return rc;
+	return rc ? rc : denied;
 }
 
 int

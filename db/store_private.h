@@ -247,7 +247,9 @@ enum store_rc store_failed(struct store *store, int rc, const char *what);
 /* environment.c: Berkeley DB's own side. */
 bool environment_create(const char *dir, char why[STORE_WHY_SIZE]);
 /* Recovers the store in dir, on a full disk as far as the ballast goes; after a
- * failed flush, all that the kernel may not have written is written again. */
+ * failed flush, all that the kernel may not have written is written again. For
+ * a process that does nothing else: it ends where memory is not there, or the
+ * disk cannot be read. */
 bool environment_repair(const char *dir, bool doubtful);
 /* A checkpoint. One with DB_FORCE flushes also after a failed flush. */
 int environment_checkpoint(struct store *store, uint32_t flags);

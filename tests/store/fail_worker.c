@@ -1,14 +1,17 @@
 /* fail_worker.c: a life in the store while calls fail, and what is left. */
 /*
  * fail_worker run DIR BOARD
+ * fail_worker begin DIR BOARD
+ * fail_worker recover DIR BOARD
  * fail_worker audit DIR BOARD [flush] [undo] [died]
  *
  * run does each thing once under the shim, which makes calls fail, and notes
- * on the board how each ended. audit runs without failures: the store must
- * open, what was done must be there, what failed must be there wholly or not
- * at all, and the books must be right. With "flush" a flush may have failed;
- * with "undo" what was begun could not be undone; with "died" it ended in a
- * crash of Berkeley DB's own, which EXIT_LIBRARY had told.
+ * on the board how each ended. begin does so up to the first recovery, of
+ * which nothing is in the tables yet; recover does that one. audit runs without
+ * failures: the store must open, what was done must be there, what failed must
+ * be there wholly or not at all, and the books must be right. With "flush"
+ * a flush may have failed; with "undo" what was begun could not be undone; with
+ * "died" it ended in a crash of Berkeley DB's own, which EXIT_LIBRARY had told.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -224,7 +227,8 @@ recover(struct life *life)
 	char why[STORE_WHY_SIZE];
 	enum store_rc rc = store_recover(life->dir, true, why);
 
-	store_maintain(life->store);
+	if (life->store)
+		store_maintain(life->store);
 	return rc;
 }
 
@@ -237,7 +241,7 @@ static const struct {
 	[STEP_OPEN] = { "open", start, STEP_INIT },
 	[STEP_ACCOUNT] = { "account", make_account, STEP_OPEN },
 	[STEP_DEPOSIT] = { "deposit", deposit, STEP_ACCOUNT },
-	[STEP_KEY] = { "key", make_key, STEP_ACCOUNT },
+	[STEP_KEY] = { "key", make_key, STEP_DEPOSIT },
 	[STEP_KNOW] = { "authenticate", know, STEP_KEY },
 	[STEP_HOLD] = { "hold", hold, STEP_KEY },
 	[STEP_SETTLE] = { "settle", settle, STEP_HOLD },
@@ -287,8 +291,9 @@ on_crash(int number, siginfo_t *info, void *context)
 	signal(number, SIG_DFL);
 }
 
+/* The steps from one to before another. */
 static int
-run(struct life *life)
+run(struct life *life, enum step from, enum step end)
 {
 	struct sigaction crash = {
 		.sa_sigaction = on_crash,
@@ -298,12 +303,12 @@ run(struct life *life)
 	    sizeof(*state));
 	struct board *board = life->board;
 
-	for (int i = 0; i < STEP__COUNT; i++)
+	for (int i = from; i < STEP__COUNT; i++)
 		board->ended[i] = NEVER;
 	warm_up();
 	sigaction(SIGSEGV, &crash, NULL);
 	atomic_store(&state->enabled, 1);
-	for (int i = 0; i < STEP__COUNT; i++) {
+	for (int i = from; i < (int)end; i++) {
 		if (i != STEP_INIT &&
 		    board->ended[steps[i].needs] != STORE_OK)
 			continue;
@@ -478,7 +483,11 @@ main(int argc, char **argv)
 	life.dir = argv[2];
 	life.board = map_file(argv[3], sizeof(*life.board));
 	if (strcmp(argv[1], "run") == 0)
-		return run(&life);
+		return run(&life, STEP_INIT, STEP__COUNT);
+	if (strcmp(argv[1], "begin") == 0)
+		return run(&life, STEP_INIT, STEP_RECOVER);
+	if (strcmp(argv[1], "recover") == 0)
+		return run(&life, STEP_RECOVER, STEP_DEPOSIT_2);
 	for (int i = 4; i < argc; i++) {
 		life.flush_may_fail |= strcmp(argv[i], "flush") == 0;
 		life.undo_may_fail |= strcmp(argv[i], "undo") == 0;

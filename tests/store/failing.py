@@ -3,9 +3,11 @@
 # For each kind of call and each n, a life in a store (fail_worker.c) runs
 # while its n-th call of that kind fails, once or from then on. It may end in
 # errors, never in a crash, and what it leaves is audited. The same with a disk
-# that has room for n more blocks.
+# that has room for n more blocks. And because what is lost in a recovery is lost
+# for ever, all of its first calls fail in turn also in the short run.
 
 import concurrent.futures
+import glob
 import os
 import random
 import shutil
@@ -32,6 +34,9 @@ KINDS = ("memory", "write", "sync", "open", "truncate", "read", "map",
 SPACE = KINDS.index("space")
 SPACES = 400            # tried in the long run
 PLENTY = 1 << 40        # of blocks
+# What fails in a recovery, and how many calls it takes at most until that has
+# found the end of the log: they are all tried.
+IN_RECOVERY = {"memory": 150, "read": 80, "open": 10}
 # Kinds whose failure is taken for that of a flush: the disk answers EIO.
 FLUSHES = ("sync", "write", "read")
 # struct shim_state: seven numbers, then how often each kind was called.
@@ -61,19 +66,40 @@ def bounded(argv, env=None):
         return "it hangs", ""
 
 
-def try_one(kind, nth, for_ever):
+def make_begun(top):
+    """A store and its board, whose entries are in the log alone."""
+    store, board = os.path.join(top, "store"), os.path.join(top, "board")
+    state = os.path.join(top, "state")
+    os.mkdir(store, 0o700)
+    with open(state, "wb") as file:
+        file.write(STATE.pack(*[0] * (7 + SPACE)))
+    code, output = bounded([WORKER, "begin", store, board], dict(
+        os.environ, LD_PRELOAD=SHIM, SHIM_STATE=state, SHIM_DIR=store))
+    if code:
+        raise RuntimeError(f"no store to recover: exit {code}: {output}")
+    # What recovery removes, and a copy would make large.
+    for region in glob.glob(os.path.join(store, "__db.*")):
+        os.unlink(region)
+    return top
+
+
+def try_one(kind, nth, for_ever, begun=None):
     """(calls of that kind, how many failed, did libdb crash, faults)"""
     top = tempfile.mkdtemp(prefix="farebox-failing-", dir=scratch_folder())
     store = os.path.join(top, "store")
     state = os.path.join(top, "state")
     board = os.path.join(top, "board")
     env = dict(os.environ, LD_PRELOAD=SHIM, SHIM_STATE=state, SHIM_DIR=store)
-    os.mkdir(store, 0o700)
+    if begun:
+        shutil.copytree(begun, top, dirs_exist_ok=True)
+    else:
+        os.mkdir(store, 0o700)
     limit = (nth - 1 if nth else PLENTY) if kind == SPACE else 0
     with open(state, "wb") as file:
         file.write(STATE.pack(0, kind, nth, for_ever, 0, kind == SPACE, limit,
                               *[0] * SPACE))
-    code, output = bounded([WORKER, "run", store, board], env)
+    code, output = bounded([WORKER, "recover" if begun else "run", store,
+                            board], env)
     with open(state, "rb") as file:
         numbers = STATE.unpack(file.read(STATE.size))
     fired = numbers[4]
@@ -94,8 +120,11 @@ def try_one(kind, nth, for_ever):
     return calls, fired, died, faults
 
 
-def sample(kind, last, rng):
+def sample(kind, last, rng, first):
     """All in the long run; else some of each stretch, and the first ones."""
+    if first and not LONG:
+        return [*range(1, min(first, last) + 1),
+                *(first + n for n in sample(kind, last - first, rng, 0))]
     n = SAMPLES
     if LONG:
         n = SPACES if kind == SPACE else last
@@ -113,12 +142,14 @@ def sample(kind, last, rng):
 class Kind:
     """One kind of call, once or for ever."""
 
-    def __init__(self, kind, for_ever, pool, rng):
+    def __init__(self, kind, for_ever, pool, rng, begun=None):
         self.kind = kind
         self.for_ever = for_ever
-        last = try_one(kind, 0, 0)[0]
-        self.tries = [pool.submit(try_one, kind, nth, for_ever)
-                      for nth in sample(kind, last, rng)]
+        self.begun = begun
+        last = try_one(kind, 0, 0, begun)[0]
+        first = IN_RECOVERY[KINDS[kind]] if begun else 0
+        self.tries = [pool.submit(try_one, kind, nth, for_ever, begun)
+                      for nth in sample(kind, last, rng, first)]
 
     def report(self, tap):
         fired = crashes = 0
@@ -132,6 +163,8 @@ class Kind:
         name = f"{KINDS[self.kind]} fails {how}"
         if self.kind == SPACE:
             name = "the disk is full"
+        if self.begun:
+            name = f"in a recovery {name}"
         if fired == 0:
             tap.skip(name, "it is never called")
             return
@@ -156,8 +189,13 @@ def main():
         kinds = [Kind(kind, for_ever, pool, rng)
                  for kind in range(SPACE) for for_ever in (0, 1)]
         kinds.append(Kind(SPACE, True, pool, rng))
-        for kind in kinds:
-            kind.report(tap)
+        with tempfile.TemporaryDirectory(prefix="farebox-failing-",
+                                         dir=scratch_folder()) as top:
+            begun = make_begun(top)
+            kinds += [Kind(KINDS.index(name), 0, pool, rng, begun)
+                      for name in IN_RECOVERY]
+            for kind in kinds:
+                kind.report(tap)
     tap.done()
 
 
