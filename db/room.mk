@@ -134,6 +134,11 @@ TESTS += tests/store/early
 tests_store_early_SOURCES = tests/store/early.c $(scratch_sources)
 tests_store_early_LDADD = $(db_test_libs)
 
+check_PROGRAMS += tests/store/region
+TESTS += tests/store/region
+tests_store_region_SOURCES = tests/store/region.c $(scratch_sources)
+tests_store_region_LDADD = $(db_test_libs)
+
 check_PROGRAMS += tests/store/record
 TESTS += tests/store/record
 tests_store_record_SOURCES = tests/store/record.c $(scratch_sources)

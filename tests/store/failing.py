@@ -36,7 +36,7 @@ SPACES = 400            # tried in the long run
 PLENTY = 1 << 40        # of blocks
 # What fails in a recovery, and how many calls it takes at most until that has
 # found the end of the log: they are all tried.
-IN_RECOVERY = {"memory": 150, "read": 80, "open": 10}
+IN_RECOVERY = {"memory": 250, "read": 80, "open": 10}
 # Kinds whose failure is taken for that of a flush: the disk answers EIO.
 FLUSHES = ("sync", "write", "read")
 # struct shim_state: seven numbers, then how often each kind was called.
