@@ -3,8 +3,8 @@
 # For each kind of call and each n, a life in a store (fail_worker.c) runs
 # while its n-th call of that kind fails, once or from then on. It may end in
 # errors, never in a crash, and what it leaves is audited. The same with a disk
-# that has room for n more blocks. And because what is lost in a recovery is lost
-# for ever, all of its first calls fail in turn also in the short run.
+# that has room for n more blocks. And because what is lost in a recovery is
+# lost for ever, all of its first calls fail in turn also in the short run.
 
 import concurrent.futures
 import glob
