@@ -134,6 +134,13 @@ TESTS += tests/store/early
 tests_store_early_SOURCES = tests/store/early.c $(scratch_sources)
 tests_store_early_LDADD = $(db_test_libs)
 
+check_PROGRAMS += tests/store/denied
+TESTS += tests/store/denied
+tests_store_denied_SOURCES = tests/store/denied.c $(scratch_sources)
+tests_store_denied_LDADD = $(db_test_libs)
+tests_store_denied_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc \
+	-Wl,--wrap=realloc -Wl,--wrap=pread
+
 check_PROGRAMS += tests/store/region
 TESTS += tests/store/region
 tests_store_region_SOURCES = tests/store/region.c $(scratch_sources)
@@ -168,6 +175,7 @@ tests_store_model_LDADD = db/libfarebox-db.a base/libfarebox-base.a \
 tests_store_model_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_transact_on
 
 # See memory_tests in Makefile.am.
-crowd_tests = tests/store/backup_fire tests/store/full_cache \
+crowd_tests = tests/store/backup_fire tests/store/denied \
+	tests/store/full_cache \
 	tests/store/full_log tests/store/line tests/store/stuck \
 	tests/store/model tests/store/rivals
