@@ -131,8 +131,8 @@ flush_file(int fd)
  * Berkeley DB looks for the end of the log by reading until something fails:
  * be it for want of memory, or because a disk cannot be read. What comes behind
  * would be written over, and lost. So a recovery is given all that it asks for,
- * or does not count: in the store its process ends before it writes anything,
- * and of a copy it is said in the end.
+ * or does not count: in the store its process ends at once, before it writes to
+ * the log, and of a copy it is said in the end.
  */
 static bool ends_when_denied;
 static int denied; /* why; 0: it was not */

@@ -113,13 +113,6 @@ def processor():
     return platform.machine()
 
 
-def is_instrumented(program):
-    """Whether sanitizers are built in, which call and allocate themselves."""
-    done = subprocess.run(["ldd", program], capture_output=True, text=True,
-                          check=False)
-    return "san.so" in done.stdout
-
-
 def describe(folder):
     """What a reader must know to compare results."""
     return {

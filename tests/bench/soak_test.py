@@ -14,12 +14,11 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ.get("top_srcdir") or os.path.join(HERE, "..", "..")
 BUILD = os.environ.get("top_builddir") or os.getcwd()
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "http")]
 
-from machine import is_instrumented  # noqa: E402
+from pool_fixture import is_instrumented  # noqa: E402
 
-LONG = bool(os.environ.get("FAREBOX_LONG")) and not is_instrumented(
-    os.path.join(BUILD, "farebox.fcgi"))
+LONG = bool(os.environ.get("FAREBOX_LONG")) and not is_instrumented()
 MINUTES = "60" if LONG else "0.25"
 # The first workers of both sockets, with the spare one.
 WORKERS = 16 + 1 + 2

@@ -94,6 +94,13 @@ def is_alive(pid):
         return False
 
 
+def is_instrumented(program=PROGRAM):
+    """Whether sanitizers are built in, which call and allocate themselves."""
+    done = subprocess.run(["ldd", program], capture_output=True, text=True,
+                          check=False)
+    return "san.so" in done.stdout
+
+
 def private_kib(pid):
     """Memory that one process alone has; the store's is everybody's."""
     total, counts = 0, False

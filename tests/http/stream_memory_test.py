@@ -6,7 +6,7 @@ import json
 import sys
 
 from fcgi_client import Request
-from pool_fixture import PROGRAM, private_kib, run_tests, wait
+from pool_fixture import is_instrumented, private_kib, run_tests, wait
 
 WORKERS = 16
 # 1.2 MB are promised, and a provider that is called with TLS takes 0.26.
@@ -47,13 +47,7 @@ def a_worker_with_a_stream_is_small(house):
         "account", "show", "demo", "--json"))["held"]) == 0)
 
 
-def has_sanitizers():
-    """Whether the program has the sanitizers' memory as well."""
-    with open(PROGRAM, "rb") as program:
-        return b"__asan_init" in program.read()
-
-
-if has_sanitizers():
+if is_instrumented():
     print("1..0 # SKIP sanitizers take memory of their own")
     sys.exit(0)
 sys.exit(run_tests([a_worker_with_a_stream_is_small]))
