@@ -399,6 +399,8 @@ environment_create(const char *dir, char why[STORE_WHY_SIZE])
 	for (int i = 0; i < TABLE__COUNT && !rc; i++)
 		rc = open_table(store.env, (enum table)i, DB_CREATE | DB_EXCL,
 		    &store.tables[i]);
+	if (!rc)
+		rc = hold_put_first(&store);
 	/* The tables' files must be there after a power cut. */
 	if (!rc)
 		rc = store.env->txn_checkpoint(store.env, 0, 0, DB_FORCE);

@@ -36,16 +36,75 @@ hold_read(struct store *store, DB_TXN *txn, uint32_t slot,
 	int rc = queue_get(store, txn, TABLE_HOLDS, slot + 1, record,
 	    sizeof(*record), txn ? flags : 0);
 
-	if (rc == DB_NOTFOUND) {
-		*record = (struct hold_record){ .version = RECORD_VERSION };
-		return STORE_OK;
-	}
+	if (rc == DB_NOTFOUND)
+		return STORE_NOT_FOUND;
 	if (rc)
 		return store_broken(store, "cannot read a hold");
 	if (!record_is_sound(record))
 		return store_corrupt(store, "the hold of slot %u is damaged",
 		    slot);
 	return STORE_OK;
+}
+
+/* A slot's record, when it does not hold. */
+static int
+put_empty(struct store *store, DB_TXN *txn, uint32_t slot)
+{
+	static const struct hold_record empty = { .version = RECORD_VERSION };
+
+	return queue_put(store, txn, TABLE_HOLDS, slot + 1, &empty,
+	    sizeof(empty));
+}
+
+int
+hold_put_first(struct store *store)
+{
+	return put_empty(store, NULL, 0);
+}
+
+static enum store_rc
+make_record_body(struct store *store, DB_TXN *txn, void *context)
+{
+	uint32_t slot = *(uint32_t *)context, last = slot;
+	struct hold_record record;
+	enum store_rc rc = hold_read(store, txn, slot, &record, 0);
+
+	if (rc != STORE_NOT_FOUND)
+		return rc;
+	rc = hold_read(store, txn, 0, &record, DB_RMW);
+	if (rc == STORE_NOT_FOUND)
+		return store_corrupt(store, "holds.db has no first record: "
+		    "export the store with the Farebox that made it, and "
+		    "import it here");
+	if (rc != STORE_OK)
+		return rc;
+	while ((rc = hold_read(store, txn, last, &record, 0)) ==
+	    STORE_NOT_FOUND)
+		last--;
+	while (rc == STORE_OK && last < slot)
+		if (put_empty(store, txn, ++last))
+			rc = store_broken(store, "cannot make room for a hold");
+	return rc;
+}
+
+/*
+ * Before its first hold a process sees that its slot has a record, and makes
+ * those that are missing up to it, one process at a time: who locks the first
+ * one. When two move the end of a Queue at once, Berkeley DB 5.3 may set it
+ * back (__qamc_put() decides again without forgetting what it decided before
+ * it had the page), and then does not find what lies behind.
+ */
+static enum store_rc
+make_record(struct store *store)
+{
+	uint32_t slot = gate_slot(store->gate);
+	enum store_rc rc;
+
+	if (store->can_hold)
+		return STORE_OK;
+	rc = store_transact(store, STORE_WRITE, make_record_body, &slot);
+	store->can_hold = rc == STORE_OK;
+	return rc;
 }
 
 static enum store_rc
@@ -58,9 +117,12 @@ books_read(struct store *store, DB_TXN *txn, uint32_t account, uint32_t key,
 	if (rc == STORE_OK)
 		rc = key_read_record(store, txn, key, &books->key_record,
 		    &books->key, DB_RMW);
-	if (rc == STORE_OK)
-		rc = hold_read(store, txn, books->slot, &books->record,
-		    DB_RMW);
+	if (rc != STORE_OK)
+		return rc;
+	rc = hold_read(store, txn, books->slot, &books->record, DB_RMW);
+	if (rc == STORE_NOT_FOUND)
+		return store_corrupt(store, "slot %u has no record",
+		    books->slot);
 	return rc;
 }
 
@@ -185,6 +247,9 @@ ledger_hold(struct store *store, struct hold *hold)
 		if (rc != STORE_OK)
 			return rc;
 	}
+	rc = make_record(store);
+	if (rc != STORE_OK)
+		return rc;
 	/* Noted before the outcome is known: releasing it is harmless. */
 	store->hold = *hold;
 	store->held = true;
@@ -380,8 +445,13 @@ static enum store_rc
 orphan_body(struct store *store, DB_TXN *txn, void *context)
 {
 	struct orphan *orphan = context;
+	enum store_rc rc = hold_read(store, txn, orphan->slot, &orphan->record,
+	    0);
 
-	return hold_read(store, txn, orphan->slot, &orphan->record, 0);
+	/* No process with this slot has held. */
+	if (rc == STORE_NOT_FOUND)
+		orphan->record.outstanding = 0;
+	return rc == STORE_NOT_FOUND ? STORE_OK : rc;
 }
 
 bool

@@ -134,6 +134,11 @@ TESTS += tests/store/early
 tests_store_early_SOURCES = tests/store/early.c $(scratch_sources)
 tests_store_early_LDADD = $(db_test_libs)
 
+check_PROGRAMS += tests/store/first_holds
+TESTS += tests/store/first_holds
+tests_store_first_holds_SOURCES = tests/store/first_holds.c $(scratch_sources)
+tests_store_first_holds_LDADD = $(db_test_libs)
+
 check_PROGRAMS += tests/store/denied
 TESTS += tests/store/denied
 tests_store_denied_SOURCES = tests/store/denied.c $(scratch_sources)

@@ -73,6 +73,7 @@ struct store {
 	struct pepper_stamp pepper_stamp; /* of the file they came from */
 	bool held;                 /* this process has an outstanding hold */
 	struct hold hold;
+	bool can_hold;             /* the slot has a record for it */
 	struct shared *limits;     /* of limit.c; NULL until it is needed */
 	bool retire;
 	uint64_t orphans_released;
@@ -130,7 +131,9 @@ enum store_rc store_corrupt(struct store *store, const char *format, ...)
 
 /*
  * One record by number (Queue). 0, DB_NOTFOUND, or an error that was noted.
- * flags: DB_RMW when it will be written.
+ * flags: DB_RMW when it will be written. Who puts a record behind the last one
+ * must hold a lock that keeps others from it until it commits: a counter's, or
+ * that of the first record of TABLE_HOLDS. See make_record() in hold.c.
  */
 int queue_get(struct store *store, DB_TXN *txn, enum table table,
     uint32_t number, void *record, size_t size, uint32_t flags);
@@ -215,9 +218,13 @@ enum store_rc answer_begin(struct store *store, DB_TXN *txn,
 enum store_rc answer_write(struct store *store, DB_TXN *txn,
     const struct answer_claim *claim, const struct answer *answer);
 
-/* The hold of a slot; one that never held reads as not outstanding. */
+/* The hold of a slot; STORE_NOT_FOUND when no process with it ever held. */
 enum store_rc hold_read(struct store *store, DB_TXN *txn, uint32_t slot,
     struct hold_record *record, uint32_t flags);
+
+/* In an empty table of holds: the first record, which those lock that make
+ * others. 0 or an error of Berkeley DB. */
+int hold_put_first(struct store *store);
 
 /* Releases what the dead process of a slot had held; true when nothing is
  * left. */

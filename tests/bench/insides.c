@@ -41,9 +41,10 @@ count_slots(struct store *store, struct insides *in)
 		if (table->slots[i].owner != 0)
 			in->slots++;
 		rc = hold_read(store, NULL, i, &hold, 0);
-		if (rc != STORE_OK)
+		if (rc == STORE_OK)
+			in->holds += hold.outstanding;
+		else if (rc != STORE_NOT_FOUND)
 			return rc;
-		in->holds += hold.outstanding;
 	}
 	return STORE_OK;
 }

@@ -48,7 +48,7 @@ __wrap_store_transact_on(struct store *of, enum store_write write,
 }
 
 static int
-set_up(void **state)
+set_up_new(void **state)
 {
 	(void)state;
 	next = LUCK_GOOD;
@@ -57,6 +57,19 @@ set_up(void **state)
 	account = scratch_account(store, "a", (money){ 1000 });
 	key = scratch_key(store, account.number, "k");
 	return 0;
+}
+
+/* A process that has held already: then a hold is one transaction. */
+static int
+set_up(void **state)
+{
+	struct hold hold;
+
+	set_up_new(state);
+	hold = scratch_hold(&key, (money){ 600 });
+	if (ledger_hold(store, &hold) != STORE_OK)
+		return -1;
+	return ledger_release(store, &hold, NULL) == STORE_OK ? 0 : -1;
 }
 
 static int
@@ -95,6 +108,21 @@ a_hold_that_may_have_been_taken_is_given_back(void **state)
 	assert_int_equal(ledger_hold(store, &hold), STORE_UNAVAILABLE);
 	store_maintain(store);
 	expect_account(1000, 0);
+}
+
+static void
+a_record_that_may_have_been_made_is_made_once(void **state)
+{
+	struct hold hold = scratch_hold(&key, (money){ 600 });
+
+	(void)state;
+	next = LUCK_NOT_DONE;
+	assert_int_equal(ledger_hold(store, &hold), STORE_UNAVAILABLE);
+	next = LUCK_DONE;
+	assert_int_equal(ledger_hold(store, &hold), STORE_UNAVAILABLE);
+	expect_account(1000, 0);
+	assert_int_equal(ledger_hold(store, &hold), STORE_OK);
+	expect_account(1000, 600);
 }
 
 static void
@@ -186,6 +214,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_hold_that_may_have_been_taken_is_given_back),
+		cmocka_unit_test_setup_teardown(
+		    a_record_that_may_have_been_made_is_made_once, set_up_new,
+		    tear_down),
 		CASE(the_next_hold_gives_back_the_last),
 		CASE(a_hold_that_was_not_settled_is_released),
 		CASE(what_was_settled_is_charged_once),
