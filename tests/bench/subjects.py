@@ -21,6 +21,7 @@ PROGRAMS = os.path.join(BUILD, "tests", "bench")
 CHAT = "/v1/chat/completions"
 RICH_USD = 1000000
 PATIENT_START = 120
+REASONS = 3  # that are shown of what failed
 
 # Limits are on, and far away, but for one account.
 PLANS = """
@@ -143,6 +144,10 @@ class Bare:
     def flushes(self):
         """It keeps nothing."""
         return None
+
+    def reasons(self):
+        """It does not tell why it failed."""
+        return ""
 
     def close(self):
         """Ends it."""
@@ -271,3 +276,9 @@ class Farebox(Gateway):
             [os.path.join(PROGRAMS, "insides"), self.path("store")],
             input="\n", capture_output=True, text=True, check=True)
         return json.loads(done.stdout)["flushes"]
+
+    def reasons(self):
+        """The last errors that it logged, each in a line of its own."""
+        found = [line for line in self.log().splitlines()
+                 if " level=error " in line]
+        return "".join(f"\n  {line}" for line in found[-REASONS:])

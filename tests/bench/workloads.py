@@ -263,7 +263,7 @@ def run_row(stage, subject, group, workload, seconds):
     try:
         return turn(stage, subject, group, workload, seconds)
     except RuntimeError as error:
-        stage.failed.append(str(error))
+        stage.failed.append(f"{error}{subject.reasons()}")
         return None
 
 
