@@ -134,6 +134,11 @@ TESTS += tests/store/early
 tests_store_early_SOURCES = tests/store/early.c $(scratch_sources)
 tests_store_early_LDADD = $(db_test_libs)
 
+check_PROGRAMS += tests/store/astray
+TESTS += tests/store/astray
+tests_store_astray_SOURCES = tests/store/astray.c $(scratch_sources)
+tests_store_astray_LDADD = $(db_test_libs)
+
 check_PROGRAMS += tests/store/first_holds
 TESTS += tests/store/first_holds
 tests_store_first_holds_SOURCES = tests/store/first_holds.c $(scratch_sources)
@@ -180,6 +185,7 @@ tests_store_model_LDADD = db/libfarebox-db.a base/libfarebox-base.a \
 tests_store_model_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_transact_on
 
 # See memory_tests in Makefile.am.
-crowd_tests = tests/store/backup_fire tests/store/denied \
-	tests/store/full_cache tests/store/full_log tests/store/line \
-	tests/store/stuck tests/store/model tests/store/rivals
+crowd_tests = tests/store/astray tests/store/backup_fire \
+	tests/store/denied tests/store/full_cache \
+	tests/store/full_log tests/store/line tests/store/stuck \
+	tests/store/model tests/store/rivals

@@ -375,14 +375,38 @@ tree_get_part(struct store *store, DB_TXN *txn, enum table table,
 	return rc == 0 && to.size != len ? note_error(store, EINVAL) : rc;
 }
 
+/*
+ * Whether a record lies where it is looked for. When two processes want to
+ * split the same page, Berkeley DB 5.3 may put the second one's record into
+ * another: __bam_split() finds it split and lets go of the page above, and
+ * __bamc_put() goes on from there, though that may be split meanwhile, too. The
+ * try is undone then, as when it met a deadlock.
+ */
+static int
+find_again(struct store *store, DB_TXN *txn, enum table table, DBT *key,
+    size_t len)
+{
+	DBT found = { .flags = DB_DBT_USERMEM };
+	DB *db = store->tables[table];
+	int rc = db->get(db, txn, key, &found, 0);
+
+	/* There is no room for it: only its size is wanted. */
+	if (rc == DB_BUFFER_SMALL)
+		rc = 0;
+	if (rc == DB_NOTFOUND || (rc == 0 && found.size != len))
+		rc = DB_LOCK_DEADLOCK;
+	return note_error(store, rc);
+}
+
 int
 tree_put(struct store *store, DB_TXN *txn, enum table table, const void *key,
     size_t key_len, const void *data, size_t len, uint32_t flags)
 {
 	DBT to = { .data = (void *)(uintptr_t)key, .size = (uint32_t)key_len };
 	DBT from = { .data = (void *)(uintptr_t)data, .size = (uint32_t)len };
+	int rc = put(store, txn, table, &to, &from, flags);
 
-	return put(store, txn, table, &to, &from, flags);
+	return rc ? rc : find_again(store, txn, table, &to, len);
 }
 
 int
