@@ -1,4 +1,4 @@
-/* bank.c: many tellers at few accounts, killed at random; no money is lost. */
+/* bank.c: many tellers at many accounts, killed at random; no money is lost. */
 /*
  * bank [--kills N] [--tellers N] [--supervised | --cgi] [--seed N]
  *
@@ -26,7 +26,7 @@ enum {
 	TELLERS_MAX = 64,
 	ACKS_MAX = 400000,
 	PAUSES_MAX = 65536,
-	ACCOUNTS = 3,
+	ACCOUNTS = 300,          /* so that pages are split, everywhere */
 	CGI_REQUESTS = 1,        /* a CGI process serves one */
 	HANG_MS = 60000,         /* no teller may go on without end */
 	PAUSE_MS = 20,           /* an operation that took longer was a pause */
