@@ -186,6 +186,6 @@ tests_store_model_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_transact_on
 
 # See memory_tests in Makefile.am.
 crowd_tests = tests/store/astray tests/store/backup_fire \
-	tests/store/denied tests/store/full_cache \
+	tests/store/denied tests/store/first_holds tests/store/full_cache \
 	tests/store/full_log tests/store/line tests/store/stuck \
 	tests/store/model tests/store/rivals

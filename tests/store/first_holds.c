@@ -24,7 +24,7 @@ enum {
 	PATIENCE_S = 60,      /* then whoever still waits is ended */
 	LOOK_US = 1000,
 	LOOKS_ASLEEP = 50,    /* in a row; nobody sleeps so long but waits */
-	LOOKS_MAX = 2000,     /* before the gate takes anybody for dead */
+	WAIT_US = 3000000,    /* before the gate takes anybody for dead */
 	BALANCE = 1000,
 	COST = 7,
 };
@@ -137,10 +137,10 @@ sleeps(pid_t pid)
 static void
 wait_until_all_sleep(void)
 {
+	int64_t until_us = clock_mono_us() + WAIT_US;
 	int asleep = 0;
 
-	for (int looks = 0; looks < LOOKS_MAX && asleep < LOOKS_ASLEEP;
-	    looks++) {
+	while (asleep < LOOKS_ASLEEP && clock_mono_us() < until_us) {
 		bool all = true;
 
 		for (int i = 0; i < PROCESSES && all; i++)
