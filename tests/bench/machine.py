@@ -57,12 +57,6 @@ def memory_sums(pid):
     return sums
 
 
-def memory_kib(pid):
-    """Proportional and private memory of a process in KiB."""
-    sums = memory_sums(pid)
-    return sums["Pss"], sums["Private_Clean"] + sums["Private_Dirty"]
-
-
 def look_at(pid):
     """What could grow in a process; None when it is gone.
 

@@ -10,7 +10,8 @@ import statistics
 import subprocess
 from dataclasses import dataclass
 
-from machine import cpu_seconds, memory_kib
+from machine import cpu_seconds, memory_sums
+from pool_fixture import private_kib
 from subjects import (CHAT, LIGHTTPD, NGINX, PROGRAMS, Bare, Farebox, Missing,
                       Peer)
 
@@ -230,9 +231,9 @@ class Memory:
 
     def look(self, subject):
         """Looks now."""
-        self.pss = max(self.pss, sum(memory_kib(pid)[0]
+        self.pss = max(self.pss, sum(memory_sums(pid)["Pss"]
                                      for pid in subject.pids()))
-        workers = [memory_kib(pid)[1] for pid in subject.worker_pids()]
+        workers = [private_kib(pid) for pid in subject.worker_pids()]
         if workers:
             self.private = max(self.private, max(workers))
 
