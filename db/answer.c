@@ -66,7 +66,7 @@ is_running(struct store *store, DB_TXN *txn, const struct answer_record *record,
 	rc = hold_read(store, txn, record->slot, &hold, DB_READ_COMMITTED);
 	*running = rc == STORE_OK && hold.outstanding &&
 	           memcmp(&hold.id, &record->id, sizeof(hold.id)) == 0;
-	return rc == STORE_NOT_FOUND ? STORE_OK : rc;
+	return rc;
 }
 
 /* The head of a record without its answer. 0, DB_NOTFOUND or an error. */
