@@ -233,9 +233,11 @@ class Memory:
         """Looks now."""
         self.pss = max(self.pss, sum(memory_sums(pid)["Pss"]
                                      for pid in subject.pids()))
-        workers = [private_kib(pid) for pid in subject.worker_pids()]
-        if workers:
-            self.private = max(self.private, max(workers))
+        for pid in subject.worker_pids():
+            try:
+                self.private = max(self.private, private_kib(pid))
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it retired just now
 
 
 def summary(turns, memory):

@@ -102,22 +102,15 @@ def is_instrumented(program=PROGRAM):
 
 
 def private_kib(pid):
-    """Memory that one process alone has; the store's is everybody's.
-
-    0 when the process is gone.
-    """
+    """Memory that one process alone has; the store's is everybody's."""
     total, counts = 0, False
-    try:
-        with open(f"/proc/{pid}/smaps", encoding="utf-8") as text:
-            for line in text:
-                words = line.split()
-                if not words[0].endswith(":"):
-                    counts = words[1].endswith("p")
-                elif counts and words[0] in ("Private_Clean:",
-                                             "Private_Dirty:"):
-                    total += int(words[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+    with open(f"/proc/{pid}/smaps", encoding="utf-8") as text:
+        for line in text:
+            words = line.split()
+            if not words[0].endswith(":"):
+                counts = words[1].endswith("p")
+            elif counts and words[0] in ("Private_Clean:", "Private_Dirty:"):
+                total += int(words[1])
     return total
 
 

@@ -153,22 +153,31 @@ put_astray(DB *db, DB_TXN *txn, DBT *key, DBT *data, u_int32_t flags)
 	return real_put(db, txn, &other, data, flags);
 }
 
+/* Runs it where the first record that is put goes to another's place. */
+static void
+transact_astray(store_body body, uint32_t *number, uint32_t place)
+{
+	DB *ledger = store->tables[TABLE_LEDGER];
+
+	astray = place;
+	times = 0;
+	real_put = ledger->put;
+	ledger->put = put_astray;
+	assert_int_equal(store_transact(store, STORE_WRITE, body, number),
+	    STORE_OK);
+	ledger->put = real_put;
+	assert_int_equal(times, 2);
+}
+
 static void
 what_went_astray_is_put_again(void **state)
 {
-	DB *ledger = store->tables[TABLE_LEDGER];
 	uint32_t number = 0, counts[2];
 	struct entry_key key;
 	char bytes[BYTES];
 
 	(void)state;
-	real_put = ledger->put;
-	ledger->put = put_astray;
-	astray = PLACES - 1;
-	assert_int_equal(store_transact(store, STORE_WRITE, put_body, &number),
-	    STORE_OK);
-	ledger->put = real_put;
-	assert_int_equal(times, 2);
+	transact_astray(put_body, &number, PLACES - 1);
 	assert_int_equal(store_transact(store, STORE_READ, walk_body, counts),
 	    STORE_OK);
 	assert_int_equal(counts[0], 1);
@@ -195,7 +204,6 @@ replace_body(struct store *own, DB_TXN *txn, void *context)
 static void
 what_should_have_replaced_another_is_put_again(void **state)
 {
-	DB *ledger = store->tables[TABLE_LEDGER];
 	uint32_t number = 0, counts[2];
 	struct entry_key key;
 	char bytes[BYTES + 1];
@@ -204,14 +212,7 @@ what_should_have_replaced_another_is_put_again(void **state)
 	(void)state;
 	assert_int_equal(store_transact(store, STORE_WRITE, put_body, &number),
 	    STORE_OK);
-	times = 0;
-	real_put = ledger->put;
-	ledger->put = put_astray;
-	astray = 1;
-	assert_int_equal(store_transact(store, STORE_WRITE, replace_body,
-	    NULL), STORE_OK);
-	ledger->put = real_put;
-	assert_int_equal(times, 2);
+	transact_astray(replace_body, NULL, 1);
 	assert_int_equal(store_transact(store, STORE_READ, walk_body, counts),
 	    STORE_OK);
 	assert_int_equal(counts[0], 1);
