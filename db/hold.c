@@ -65,7 +65,7 @@ hold_put_first(struct store *store)
 static enum store_rc
 make_record_body(struct store *store, DB_TXN *txn, void *context)
 {
-	uint32_t slot = *(uint32_t *)context, last = slot;
+	uint32_t slot = *(uint32_t *)context;
 	struct hold_record record;
 	enum store_rc rc = hold_read(store, txn, slot, &record, 0);
 
@@ -76,23 +76,17 @@ make_record_body(struct store *store, DB_TXN *txn, void *context)
 		return store_corrupt(store, "holds.db has no first record: "
 		    "export the store with the Farebox that made it, and "
 		    "import it here");
-	if (rc != STORE_OK)
-		return rc;
-	while ((rc = hold_read(store, txn, last, &record, 0)) ==
-	    STORE_NOT_FOUND)
-		last--;
-	while (rc == STORE_OK && last < slot)
-		if (put_empty(store, txn, ++last))
-			rc = store_broken(store, "cannot make room for a hold");
+	if (rc == STORE_OK && put_empty(store, txn, slot))
+		rc = store_broken(store, "cannot make room for a hold");
 	return rc;
 }
 
 /*
  * Before its first hold a process sees that its slot has a record, and makes
- * those that are missing up to it, one process at a time: who locks the first
- * one. When two move the end of a Queue at once, Berkeley DB 5.3 may set it
- * back (__qamc_put() decides again without forgetting what it decided before
- * it had the page), and then does not find what lies behind.
+ * it, one process at a time: who locks the first one. When two move the end of
+ * a Queue at once, Berkeley DB 5.3 may set it back (__qamc_put() decides again
+ * without forgetting what it decided before it had the page), and then does not
+ * find what lies behind.
  */
 static enum store_rc
 make_record(struct store *store)
