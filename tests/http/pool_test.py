@@ -369,6 +369,13 @@ def fill(pipe):
     os.set_blocking(pipe, True)
 
 
+def read_line_of(log, answer):
+    """Reads the end of a pipe that is a log until an answer is logged."""
+    name, logged = answer.headers["x-request-id"].encode(), b""
+    while name not in logged:
+        logged += os.read(log, 65536)
+
+
 def tables_of(pid):
     """Which tables a process has open."""
     folder = f"/proc/{pid}/fd"
@@ -396,12 +403,12 @@ def an_answer_does_not_wait_for_the_log(house):
             command=[sys.executable, "-c", LOG_ELSEWHERE, str(writer),
                      PROGRAM, "--config", house.config],
             stdin=passed, pass_fds=[writer]).ready()
+        # A line that is still to come would wait, too, and its worker with it.
+        read_line_of(reader, get(pool.path))
         fill(writer)
         answer = Request(pool.path, uri="/nothing").answer()
         assert answer.status == 404
-        name, logged = answer.headers["x-request-id"].encode(), b""
-        while name not in logged:
-            logged += os.read(reader, 65536)
+        read_line_of(reader, answer)
         assert pool.stop() == 0
     os.close(reader)
     os.close(writer)
