@@ -19,6 +19,7 @@ http_tests = \
 	tests/http/endpoints_test.py \
 	tests/http/fault_test.py \
 	$(hosting_tests) \
+	tests/http/http2_test.py \
 	tests/http/kill_test.py \
 	tests/http/kinds_test.py \
 	tests/http/limit_test.py \

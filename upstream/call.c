@@ -207,6 +207,27 @@ note_times(struct call *call)
 	answer->total_us = clock_mono_us() - call->started_us;
 }
 
+/*
+ * After a call that was broken off libcurl keeps an HTTP/2 connection and notes
+ * that the stream is to be reset. 7.88 does not send that before the next call,
+ * and until then the provider goes on, which has to be paid.
+ */
+static void
+give_up_connection(struct call *call)
+{
+	curl_easy_setopt(call->upstream->easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
+void
+call_end(struct call *call, enum upstream_rc rc)
+{
+	give_up_connection(call);
+	if (call->ended)
+		return;
+	call->ended = true;
+	call->ended_as = rc;
+}
+
 /* Runs a call that is set up. */
 static enum upstream_rc
 run(struct call *call)
@@ -218,6 +239,8 @@ run(struct call *call)
 		return UPSTREAM_NO_MEMORY;
 	rc = drive(call);
 	note_times(call);
+	if (rc != UPSTREAM_OK)
+		give_up_connection(call);
 	curl_multi_remove_handle(upstream->multi, upstream->easy);
 	return rc;
 }

@@ -49,6 +49,12 @@ struct call {
 };
 
 /*
+ * call.c: for a callback of libcurl's that is going to say it failed: how the
+ * call ends. The first that says so counts.
+ */
+void call_end(struct call *call, enum upstream_rc rc);
+
+/*
  * setup.c: tells libcurl what this call is. UPSTREAM_OK, or why it cannot be
  * made. call_unset_up() forgets it, whatever the result.
  */

@@ -22,8 +22,7 @@ call_give_body(char *data, size_t one, size_t size, void *context)
 	if (got <= 0) {
 		answer_set_detail(call->answer, NULL,
 		    "the body could not be read again");
-		call->ended = true;
-		call->ended_as = UPSTREAM_NO_MEMORY;
+		call_end(call, UPSTREAM_NO_MEMORY);
 		return CURL_READFUNC_ABORT;
 	}
 	call->given_bytes += got;

@@ -10,15 +10,6 @@ enum {
 	COMPLAINT_BYTES_MAX = 256 * 1024, /* of a body that is no success */
 };
 
-static void
-end_call(struct call *call, enum upstream_rc rc)
-{
-	if (call->ended)
-		return;
-	call->ended = true;
-	call->ended_as = rc;
-}
-
 static bool
 is_success(int http)
 {
@@ -57,7 +48,7 @@ take_head(struct call *call, int http)
 	call->head_us = clock_mono_us();
 	if (request->on_head &&
 	    !request->on_head(call->answer, request->context)) {
-		end_call(call, UPSTREAM_STOPPED);
+		call_end(call, UPSTREAM_STOPPED);
 		return false;
 	}
 	call->moved_us = clock_mono_us();
@@ -77,7 +68,7 @@ call_take_header(char *line, size_t one, size_t size, void *context)
 	if (call->head_bytes > HEAD_BYTES_MAX) {
 		answer_set_detail(call->answer, NULL,
 		    "a head of more than %d bytes", HEAD_BYTES_MAX);
-		end_call(call, UPSTREAM_BROKEN);
+		call_end(call, UPSTREAM_BROKEN);
 		return CURL_WRITEFUNC_ERROR;
 	}
 	if (call->head_us)
@@ -102,10 +93,10 @@ gather(struct call *call, const char *data, size_t len, size_t max)
 	case ANSWER_ADDED:
 		return true;
 	case ANSWER_FULL:
-		end_call(call, UPSTREAM_OK);
+		call_end(call, UPSTREAM_OK);
 		return false;
 	case ANSWER_NO_MEMORY:
-		end_call(call, UPSTREAM_NO_MEMORY);
+		call_end(call, UPSTREAM_NO_MEMORY);
 		return false;
 	}
 	return false;
@@ -126,7 +117,7 @@ take_piece(struct call *call, const char *data, size_t len)
 		answer_set_detail(call->answer, NULL,
 		    "not finished within %lld ms",
 		    (long long)request->total_timeout_ms);
-		end_call(call, UPSTREAM_TOTAL_TIMEOUT);
+		call_end(call, UPSTREAM_TOTAL_TIMEOUT);
 		return false;
 	}
 	if (!is_success(call->answer->http))
@@ -135,7 +126,7 @@ take_piece(struct call *call, const char *data, size_t len)
 	if (len > max - call->body_bytes) {
 		answer_set_detail(call->answer, NULL, "more than %zu bytes",
 		    max);
-		end_call(call, UPSTREAM_TOO_LARGE);
+		call_end(call, UPSTREAM_TOO_LARGE);
 		return false;
 	}
 	call->body_bytes += len;
@@ -143,7 +134,7 @@ take_piece(struct call *call, const char *data, size_t len)
 		return gather(call, data, len, max);
 	if (request->sink(data, len, request->context))
 		return true;
-	end_call(call, UPSTREAM_STOPPED);
+	call_end(call, UPSTREAM_STOPPED);
 	return false;
 }
 

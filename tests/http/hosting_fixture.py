@@ -43,13 +43,16 @@ FLAGS = r"(?m)^#(server\.feature-flags.*\n(?:#.*\n)*?#\))"
 
 
 def make_certificate(path):
-    """A certificate for localhost and its key, in one file."""
+    """A certificate for localhost and its key, in one file; the certificate
+    alone is in path + ".crt"."""
     tool = find_program("openssl")
     if not tool:
         raise Missing("openssl is not installed")
     subprocess.run(
         [tool, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-keyout", path, "-out", path + ".crt"],
+         "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+         "-keyout", path, "-out", path + ".crt"],
         check=True, capture_output=True)
     with open(path + ".crt", encoding="ascii") as text:
         certificate = text.read()
