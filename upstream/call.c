@@ -7,6 +7,8 @@
 #include "upstream/answer_private.h"
 #include "upstream/call_private.h"
 
+enum { GOODBYES_MAX = 2 }; /* that one call meets, before it is given up */
+
 static const char *const rc_names[] = {
 	[UPSTREAM_OK] = "ok",
 	[UPSTREAM_UNREACHABLE] = "unreachable",
@@ -127,6 +129,7 @@ finish(struct call *call)
 	while ((message = curl_multi_info_read(call->upstream->multi, &left)))
 		if (message->msg == CURLMSG_DONE)
 			code = message->data.result;
+	call->code = code;
 	if (call->ended)
 		return call->ended_as;
 	rc = judge(call, code);
@@ -228,9 +231,8 @@ call_end(struct call *call, enum upstream_rc rc)
 	call->ended_as = rc;
 }
 
-/* Runs a call that is set up. */
 static enum upstream_rc
-run(struct call *call)
+transfer(struct call *call)
 {
 	struct upstream *upstream = call->upstream;
 	enum upstream_rc rc;
@@ -242,6 +244,43 @@ run(struct call *call)
 	if (rc != UPSTREAM_OK)
 		give_up_connection(call);
 	curl_multi_remove_handle(upstream->multi, upstream->easy);
+	return rc;
+}
+
+/*
+ * Whether an HTTP/2 connection said goodbye (GOAWAY) just when it was used:
+ * the provider did not take the call (RFC 9113, 6.8). libcurl repeats by itself
+ * what meets the end of a kept connection, but 7.88 gives this up.
+ */
+static bool
+met_goodbye(const struct call *call)
+{
+	return call->code == CURLE_HTTP2 && call->head_bytes == 0 &&
+	       !call->ended;
+}
+
+/* As if nothing had been sent; the time goes on. */
+static void
+begin_again(struct call *call)
+{
+	curl_easy_setopt(call->upstream->easy, CURLOPT_FRESH_CONNECT, 1L);
+	call->upstream->error[0] = '\0';
+	call->code = CURLE_OK;
+	call->connected_us = 0;
+	call->given_bytes = 0;
+	answer_init(call->answer);
+}
+
+/* Runs a call that is set up. */
+static enum upstream_rc
+run(struct call *call)
+{
+	enum upstream_rc rc = transfer(call);
+
+	for (int i = 0; i < GOODBYES_MAX && met_goodbye(call); i++) {
+		begin_again(call);
+		rc = transfer(call);
+	}
 	return rc;
 }
 

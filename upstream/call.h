@@ -137,10 +137,10 @@ struct upstream_answer {
  * like any other; no proxy is taken from the environment; only http and https.
  * Whatever the result, the caller gives *answer to upstream_answer_clear().
  *
- * A kept-alive connection that ends before the first byte of an answer makes
- * libcurl send the request again, on a new connection and within the same
- * limits: the provider may see it twice. The detail is printable and never
- * holds the key.
+ * When a kept-alive connection ends before the first byte of an answer, or one
+ * of HTTP/2 says goodbye, the request is sent again, on a new connection and
+ * within the same limits: the provider may see it more than once. The detail is
+ * printable and never holds the key.
  */
 enum upstream_rc upstream_call(struct upstream *upstream,
     const struct upstream_request *request, struct upstream_answer *answer);

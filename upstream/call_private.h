@@ -44,6 +44,7 @@ struct call {
 	size_t head_bytes;         /* of all heads, interim ones too */
 	size_t body_bytes;         /* after decoding */
 	size_t body_size;          /* of the memory of answer->body */
+	CURLcode code;             /* how a transfer ended by itself */
 	bool ended;                /* a callback has ended the call ... */
 	enum upstream_rc ended_as; /* ... in this way */
 };

@@ -61,5 +61,5 @@ tests_upstream_heed_SOURCES = tests/upstream/heed.c $(upstream_world)
 tests_upstream_heed_LDADD = $(tests_unit_usage_scan_LDADD)
 TESTS += tests/upstream/heed
 
-EXTRA_DIST += tests/upstream/odd.py tests/fuzz/usage_scan.c \
-	tests/fuzz/sse.c tests/fuzz/stream_scan.c
+EXTRA_DIST += tests/upstream/odd.py tests/upstream/goodbye.py \
+	tests/fuzz/usage_scan.c tests/fuzz/sse.c tests/fuzz/stream_scan.c

@@ -112,7 +112,7 @@ set_request(struct call *call)
 	bool own_authorities = request->ca_file != NULL;
 
 	return SET(URL, request->url) && SET(HTTPHEADER, call->headers) &&
-	       SET(FORBID_REUSE, 0L) &&
+	       SET(FORBID_REUSE, 0L) && SET(FRESH_CONNECT, 0L) &&
 	       SET(CAINFO,
 		   own_authorities ? request->ca_file : upstream->ca_file) &&
 	       SET(CAPATH, own_authorities ? NULL : upstream->ca_dir) &&

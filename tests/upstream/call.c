@@ -116,6 +116,59 @@ replaces_a_dead_connection(void **state)
 	assert_true(world->answer.connect_us > 0);
 }
 
+/* Expects that it takes so many requests until the server does not refuse. */
+static void
+expect_after_goodbyes(struct world *world, const char *refusals,
+    enum upstream_rc rc, const char *requests)
+{
+	snprintf(world->body, sizeof(world->body), "%s", refusals);
+	world->request.body_len = strlen(world->body);
+	world_expect(world, rc);
+	if (rc == UPSTREAM_OK)
+		world_expect_body(world, requests);
+}
+
+static ssize_t
+read_of_world(int64_t offset, char *data, size_t size, void *context)
+{
+	struct world *world = context;
+
+	memcpy(data, world->body + offset, size);
+	return (ssize_t)size;
+}
+
+static void
+heeds_goodbyes(void **state)
+{
+	struct world *world = *state;
+	struct server server;
+	char cert[128];
+
+	snprintf(cert, sizeof(cert), "%s/goodbye", world->dir);
+	if (!server_start(&server, world->dir, "tests/upstream/goodbye.py",
+		"--tls", cert))
+		skip();
+	world = world_path(state, "https", "127.0.0.1", server.port, "/");
+	world->request.ca_file = cert;
+	expect_after_goodbyes(world, "0", UPSTREAM_OK, "1");
+	assert_true(world->answer.connect_us > 0);
+	expect_after_goodbyes(world, "0", UPSTREAM_OK, "1");
+	assert_int_equal(world->answer.connect_us, 0);
+	/* The first is a kept connection, the second one has just begun. */
+	expect_after_goodbyes(world, "1", UPSTREAM_OK, "2");
+	assert_true(world->answer.connect_us > 0);
+	expect_after_goodbyes(world, "2", UPSTREAM_OK, "3");
+	assert_string_equal(world->answer.detail, "");
+	world->request.read_body = read_of_world;
+	world->request.body_context = world;
+	expect_after_goodbyes(world, "2", UPSTREAM_OK, "3");
+	/* Three times, and not for ever. */
+	expect_after_goodbyes(world, "9", UPSTREAM_BROKEN, NULL);
+	expect_after_goodbyes(world, "0", UPSTREAM_OK, "4");
+	server_stop(&server);
+	unlink(cert);
+}
+
 static void
 brings_other_statuses(void **state)
 {
@@ -393,6 +446,7 @@ main(void)
 		TEST(sends_a_large_body_or_none),
 		TEST(keeps_connections),
 		TEST(replaces_a_dead_connection),
+		TEST(heeds_goodbyes),
 		TEST(brings_other_statuses),
 		TEST(follows_no_redirect),
 		TEST(reads_retry_after),

@@ -12,7 +12,6 @@ import os
 import socketserver
 import ssl
 import subprocess
-import sys
 import time
 
 SILENCE_SECONDS = 30
@@ -196,15 +195,16 @@ def make_tls(cert):
     return context
 
 
-def main():
-    """Serve until a signal ends it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def serve(handler, description, protocols=()):
+    """Serve until a signal ends it; over TLS one of these protocols."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--port-file", required=True, metavar="FILE")
     parser.add_argument("--tls", metavar="CERT")
     arguments = parser.parse_args()
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         if arguments.tls:
             server.tls = make_tls(arguments.tls)
+            server.tls.set_alpn_protocols(protocols)
         temporary = arguments.port_file + ".new"
         with open(temporary, "w", encoding="ascii") as out:
             out.write(f"{server.server_address[1]}\n")
@@ -213,4 +213,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    serve(Handler, __doc__)
