@@ -8,12 +8,12 @@ ledger adds up.
 import collections
 import http.client
 import os
-import re
 import signal
 import threading
 import time
 
 from farebox_test import Gateway, equal, is_alive, nano, run, true, wait
+from pool_fixture import open_files
 
 KILLS = 50
 WORKERS = 8
@@ -78,15 +78,8 @@ def calling_inodes(port):
 
 def is_calling(pid, inodes):
     """True when one of the process's sockets is among these."""
-    try:
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            found = re.fullmatch(r"socket:\[(\d+)\]",
-                                 os.readlink(f"/proc/{pid}/fd/{name}"))
-            if found and found[1] in inodes:
-                return True
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return False
+    files = open_files(pid)
+    return any(f"socket:[{inode}]" in files for inode in inodes)
 
 
 def find_victim(gateway):

@@ -1,5 +1,6 @@
 """pool_fixture.py: a store, a provider and a pool, in their own folder."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -92,6 +93,20 @@ def is_alive(pid):
             return text.read().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def open_files(pid):
+    """What a process has open: paths, and "socket:[inode]".
+
+    A file that is closed while this looks is passed over; of a process that
+    is gone there are none.
+    """
+    folder, found = f"/proc/{pid}/fd", []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for name in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(os.readlink(os.path.join(folder, name)))
+    return found
 
 
 def is_instrumented(program=PROGRAM):

@@ -12,7 +12,7 @@ import sys
 import time
 
 from fcgi_client import KEEP_CONN, Broken, Request, chat, connect, get
-from pool_fixture import PROGRAM, is_alive, run_tests, wait
+from pool_fixture import PROGRAM, is_alive, open_files, run_tests, wait
 
 # Passes two descriptors on as 3 and 4, as systemd does.
 ACTIVATE = """\
@@ -298,12 +298,8 @@ def sockets(pid):
     with open(f"/proc/{pid}/net/unix", encoding="ascii") as text:
         listen = {words[6] for words in map(str.split, text)
                   if words[3] == "00010000"}
-    found = set()
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        target = os.readlink(f"/proc/{pid}/fd/{name}")
-        if target.startswith("socket:[") and target[8:-1] in listen:
-            found.add(target[8:-1])
-    return found
+    return {name[8:-1] for name in open_files(pid)
+            if name.startswith("socket:[") and name[8:-1] in listen}
 
 
 def a_worker_keeps_no_other_socket(house):
@@ -378,10 +374,8 @@ def read_line_of(log, answer):
 
 def tables_of(pid):
     """Which tables a process has open."""
-    folder = f"/proc/{pid}/fd"
-    found = {os.path.basename(os.readlink(os.path.join(folder, name)))
-             for name in os.listdir(folder)}
-    return {name for name in found if name.endswith(".db")}
+    return {os.path.basename(name) for name in open_files(pid)
+            if name.endswith(".db")}
 
 
 def a_worker_opens_the_tables_that_it_uses(house):
