@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json_view_private.h"
+
 /* What to do about each kind of fault that Jansson finds. */
 static const struct {
 	enum json_error_code code;
@@ -79,6 +81,20 @@ is_hopeless(const char *text, size_t len, char *why, size_t why_size)
 	return false;
 }
 
+/* Reads one object; json_view.c is many times as fast as Jansson's lexer. */
+static json_t *
+read_object(const char *text, size_t len, bool unique)
+{
+	struct json_view view = { 0 };
+	json_t *value = NULL;
+
+	if (json_view(&view, text, len, JSON_VIEW_ALL))
+		value = unique ? json_view_load_unique(&view) :
+				 json_view_load(&view, view.part);
+	json_view_clear(&view);
+	return value;
+}
+
 json_t *
 json_parse_request(const char *text, size_t len, char *why, size_t why_size)
 {
@@ -87,6 +103,10 @@ json_parse_request(const char *text, size_t len, char *why, size_t why_size)
 
 	if (is_hopeless(text, len, why, why_size))
 		return NULL;
+	value = read_object(text, len, true);
+	if (value)
+		return value;
+	/* Jansson tells why not. */
 	value = json_loadb(text, len,
 	    JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	if (!value) {
@@ -102,18 +122,10 @@ json_parse_request(const char *text, size_t len, char *why, size_t why_size)
 	return value;
 }
 
-/* Jansson overlooks a NUL behind a number. */
 json_t *
 json_parse_answer(const char *text, size_t len)
 {
-	json_t *value = len && !memchr(text, '\0', len) ?
-	    json_loadb(text, len, JSON_ALLOW_NUL, NULL) : NULL;
-
-	if (value && !json_is_object(value)) {
-		json_decref(value);
-		return NULL;
-	}
-	return value;
+	return read_object(text, len, false);
 }
 
 /* The member, or NULL when it is absent or null. */

@@ -436,10 +436,3 @@ json_view_size(const struct json_part *part, json_type type)
 {
 	return part && part->type == type ? part->size : 0;
 }
-
-json_t *
-json_view_load(const struct json_view *view, const struct json_part *part)
-{
-	return json_loadb(view->text + part->start, part->end - part->start,
-	    JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-}

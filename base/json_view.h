@@ -24,9 +24,10 @@ struct json_view {
 enum { JSON_VIEW_MEMBERS = 2, JSON_VIEW_ALL = 1 << 20 };
 
 /*
- * Takes one object apart, which it accepts if and only if json_parse_answer()
- * does. The text must outlive the view. What lies deeper than depth is checked
- * and not kept. False when it is no object, or memory runs out.
+ * Takes one object apart, which it accepts if and only if Jansson does, with
+ * "\u0000" allowed in strings and no raw NUL anywhere. The text must outlive
+ * the view. What lies deeper than depth is checked and not kept. False when it
+ * is no object, or memory runs out.
  */
 bool json_view(struct json_view *view, const char *text, size_t len,
     int depth);
@@ -66,7 +67,11 @@ struct json_text {
 bool json_view_edit(const struct json_view *view,
     const struct json_edit *edits, size_t n_edits, struct json_text *out);
 
-/* A new reference to the value, or NULL when memory runs out. */
+/*
+ * A new reference to the value of a part, none of which lies deeper than what
+ * was kept, or NULL when memory runs out. Of members with one name there is the
+ * last one.
+ */
 json_t *json_view_load(const struct json_view *view,
     const struct json_part *part);
 

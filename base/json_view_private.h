@@ -14,4 +14,10 @@ size_t json_read_escape(const char **at, const char *end, char utf8[4]);
 /* How many bytes the character there has, above ASCII; 0 when it is none. */
 size_t json_utf8_len(const char *text, const char *end);
 
+/*
+ * json_tree.c: json_view_load() of the whole object; NULL also when it, or one
+ * within, has a name twice.
+ */
+json_t *json_view_load_unique(const struct json_view *view);
+
 #endif

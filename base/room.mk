@@ -15,7 +15,8 @@ base_libfarebox_base_a_SOURCES = \
 	base/endpoint.def \
 	base/error.c base/error.def base/error.h \
 	base/json.c base/json.h base/json_char.c base/json_edit.c \
-	base/json_view.c base/json_view.h base/json_view_private.h \
+	base/json_tree.c base/json_view.c base/json_view.h \
+	base/json_view_private.h \
 	base/log.c base/log.h \
 	base/money.c base/money.h \
 	base/multipart.c base/multipart.h \

@@ -1,8 +1,8 @@
 /* json_edit.c: a libFuzzer harness: an edit changes its members only.
  *
  * clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined
- *     -I. tests/fuzz/json_edit.c base/json.c base/json_edit.c base/json_view.c
- *     base/json_char.c -ljansson
+ *     -I. tests/fuzz/json_edit.c base/json.c base/json_edit.c base/json_tree.c
+ *     base/json_view.c base/json_char.c -ljansson
  */
 #include "base/json.h"
 

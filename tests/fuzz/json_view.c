@@ -1,6 +1,7 @@
 /* json_view.c: a libFuzzer harness: a view says what Jansson says.
  *
- * Needs base/json.c, base/json_char.c and base/json_view.c.
+ * Needs base/json.c, base/json_char.c, base/json_tree.c and
+ * base/json_view.c.
  */
 #include "tests/unit/json_same.h"
 

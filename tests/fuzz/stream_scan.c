@@ -1,9 +1,9 @@
 /* stream_scan.c: a libFuzzer harness: however a stream is cut, it says the
  * same, and what the client is to see of it is sound.
  *
- * Needs base/json.c, base/json_char.c, base/json_edit.c, base/json_view.c,
- * upstream/sse.c, upstream/stream_scan.c, upstream/output_scan.c and
- * upstream/usage_scan.c.
+ * Needs base/json.c, base/json_char.c, base/json_edit.c, base/json_tree.c,
+ * base/json_view.c, upstream/sse.c, upstream/stream_scan.c,
+ * upstream/output_scan.c and upstream/usage_scan.c.
  */
 #include "upstream/stream_scan.h"
 

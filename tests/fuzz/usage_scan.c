@@ -1,6 +1,7 @@
 /* usage_scan.c: a libFuzzer harness: what is reported can be billed.
  *
- * Needs base/json.c and upstream/usage_scan.c.
+ * Needs base/json.c, base/json_char.c, base/json_tree.c, base/json_view.c and
+ * upstream/usage_scan.c.
  */
 #include <stddef.h>
 #include <stdint.h>

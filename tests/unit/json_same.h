@@ -7,30 +7,17 @@
 
 #include "base/json_view.h"
 
-/* The tree of a part, by the functions of the view; Jansson's of a leaf. */
+/* What Jansson makes of an object. It overlooks a NUL behind a number. */
 static inline json_t *
-json_same_tree(const struct json_view *view, const struct json_part *part)
+json_same_load(const char *text, size_t len, size_t flags)
 {
-	const struct json_part *at, *end = part + part->parts;
-	json_t *tree, *name;
+	json_t *value = len && !memchr(text, '\0', len) ?
+	    json_loadb(text, len, JSON_ALLOW_NUL | flags, NULL) : NULL;
 
-	if (part->type == JSON_ARRAY) {
-		tree = json_array();
-		for (at = json_view_first(part); at;
-		    at = json_view_next(part, at))
-			json_array_append_new(tree, json_same_tree(view, at));
-		return tree;
-	}
-	if (part->type != JSON_OBJECT)
-		return json_view_load(view, part);
-	tree = json_object();
-	for (at = part + 1; at < end; at += 1 + at[1].parts) {
-		name = json_view_load(view, at);
-		json_object_set_new(tree, json_string_value(name),
-		    json_same_tree(view, at + 1));
-		json_decref(name);
-	}
-	return tree;
+	if (json_is_object(value))
+		return value;
+	json_decref(value);
+	return NULL;
 }
 
 /* Whether sizes and types are right, and members found by their names. */
@@ -69,25 +56,37 @@ json_same_part(const struct json_view *view, const struct json_part *part,
 	       part->size >= json_object_size(value);
 }
 
+/* Whether a value, which it lets go, is what Jansson makes of the text. */
+static inline bool
+json_same_value(json_t *value, const char *text, size_t len, size_t flags)
+{
+	json_t *right = json_same_load(text, len, flags);
+	bool same = right ? json_equal(value, right) : !value;
+
+	json_decref(value);
+	json_decref(right);
+	return same;
+}
+
 /* Whether both refuse the text, or both find the same in it. */
 static inline bool
 json_same(struct json_view *view, const char *text, size_t len)
 {
-	json_t *value = json_parse_answer(text, len), *tree;
+	char why[512];
+	json_t *value = json_same_load(text, len, 0);
 	bool good = json_view(view, text, len, JSON_VIEW_ALL), same;
 
-	if (!good || !value) {
-		same = !good && !value;
+	if (!json_same_value(json_parse_request(text, len, why, sizeof(why)),
+	    text, len, JSON_REJECT_DUPLICATES) ||
+	    !json_same_value(json_parse_answer(text, len), text, len, 0) ||
+	    good != (value != NULL)) {
 		json_decref(value);
-		/* What is not kept is checked all the same. */
-		return same && !json_view(view, text, len, JSON_VIEW_MEMBERS);
+		return false;
 	}
-	tree = json_same_tree(view, view->part);
-	same = json_equal(tree, value) &&
-	       json_same_part(view, view->part, value) &&
-	       json_view(view, text, len, JSON_VIEW_MEMBERS) &&
-	       view->part->size >= json_object_size(value);
-	json_decref(tree);
+	/* What is not kept is checked all the same. */
+	same = !good || json_same_part(view, view->part, value);
+	same &= json_view(view, text, len, JSON_VIEW_MEMBERS) == good;
+	same &= !good || view->part->size >= json_object_size(value);
 	json_decref(value);
 	return same;
 }
