@@ -5,6 +5,7 @@ a Gateway and raises when something is not as it should be.  The gateway is
 started from the configurations in contrib/, once for each front.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -18,7 +19,7 @@ import tempfile
 import time
 from decimal import Decimal
 
-from pool_fixture import children, is_alive, wait
+from pool_fixture import children, is_alive, remove_folder, wait
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.abspath(os.environ.get("top_srcdir")
@@ -111,15 +112,6 @@ def stop_process(process):
     return True
 
 
-def remove_folder(folder):
-    """Removes it, also when a process that is just ending writes there."""
-    def is_gone():
-        shutil.rmtree(folder, ignore_errors=True)
-        return not os.path.exists(folder)
-
-    wait(f"{folder} to be gone", is_gone, STOP_SECONDS)
-
-
 class Answer:
     """What came back: status, headers (lower-case names), body."""
 
@@ -162,6 +154,9 @@ class Upstream:
 
     def __init__(self, folder):
         port_file = os.path.join(folder, "upstream.port")
+        # Of one that was here before.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(port_file)
         self.process = subprocess.Popen(
             [sys.executable, os.path.join(HERE, "upstream.py"),
              "--port-file", port_file])
@@ -186,6 +181,10 @@ class Upstream:
     def forget(self):
         """Empties the log."""
         self.ask("DELETE", "/_log")
+
+    def release(self):
+        """Lets the answers go that are held."""
+        self.ask("POST", "/_release")
 
     def waiting(self):
         """How many requests it has not answered yet."""

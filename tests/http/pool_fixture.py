@@ -102,7 +102,7 @@ def open_files(pid):
     is gone there are none.
     """
     folder, found = f"/proc/{pid}/fd", []
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+    with contextlib.suppress(OSError):
         for name in os.listdir(folder):
             with contextlib.suppress(FileNotFoundError):
                 found.append(os.readlink(os.path.join(folder, name)))
@@ -127,6 +127,22 @@ def private_kib(pid):
             elif counts and words[0] in ("Private_Clean:", "Private_Dirty:"):
                 total += int(words[1])
     return total
+
+
+def kill_all(pids):
+    """SIGKILL for those that there are still."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def remove_folder(folder):
+    """Removes it, also when a process that is just ending writes there."""
+    def is_gone():
+        shutil.rmtree(folder, ignore_errors=True)
+        return not os.path.exists(folder)
+
+    wait(f"{folder} to be gone", is_gone)
 
 
 class Pool:
@@ -194,9 +210,7 @@ class Pool:
         left = children(self.pid)
         self.process.kill()
         self.process.wait()
-        for pid in left:
-            if is_alive(pid):
-                os.kill(pid, signal.SIGKILL)
+        kill_all(left)
         # A pool that starts now is to see which of them died in the store.
         wait("the workers to be gone",
              lambda: not any(is_alive(pid) for pid in left))
@@ -276,7 +290,7 @@ class House:
         self.leave()
         self.upstream.terminate()
         self.upstream.wait()
-        shutil.rmtree(self.folder)
+        remove_folder(self.folder)
 
 
 def run_tests(tests):

@@ -18,6 +18,7 @@ chooses a behaviour) and GET /v1/models/NAME.  For the tests there are
     DELETE /_log    forget them, in the file, too
     GET /_count     {"requests", "open", "max_open"}, without /_ paths
     DELETE /_count  count again from zero
+    POST /_release  let the answers go that are held
 """
 
 import argparse
@@ -39,8 +40,8 @@ from upstream_http import Reader, read_request
 
 HEAD_BYTES_MAX = 1 << 20
 LOG_BYTES_MAX = 64 << 20
-COMMON = ("delay= prompt= completion= cached= text= echo events= gap= frame= "
-          "bytes= seconds=")
+COMMON = ("delay= held prompt= completion= cached= text= echo events= gap= "
+          "frame= bytes= seconds=")
 
 # name: (coroutine, options besides the common ones, what it does)
 BEHAVIOURS = {
@@ -159,6 +160,7 @@ count = at_least(0, int)
 # option: (reader, what it means)
 OPTIONS = {
     "delay": (at_least(0, float), "seconds before the answer (0)"),
+    "held": (None, "no answer before the next POST /_release"),
     "prompt": (count, "prompt tokens to report (9)"),
     "completion": (lambda text: "max" if text == "max" else count(text),
                    "completion tokens to report over all choices, or max: "
@@ -290,6 +292,12 @@ class Upstream:
 
     def __init__(self, journal):
         self.journal = journal
+        self.released = asyncio.Event()
+
+    def release(self):
+        """Let the answers go that are held now."""
+        self.released.set()
+        self.released = asyncio.Event()
 
     async def connection(self, reader, writer):
         """Serve one connection until it ends, in whatever way."""
@@ -336,6 +344,8 @@ class Upstream:
             journal.clear()
         elif what == "DELETE /_count":
             journal.recount()
+        elif what == "POST /_release":
+            self.release()
         elif what != "GET /_count":
             journal.add(request, None)
         await call.whole(answers.JSON, json.dumps(journal.counts()).encode())
@@ -359,6 +369,8 @@ class Upstream:
         self.journal.add(request, "bad-option" if wrong else name)
         if "delay" in options:
             await call.pause(options["delay"])
+        if "held" in options:
+            await call.hold(self.released)
         await BEHAVIOURS[name][0](call)
         return call.keep
 

@@ -151,6 +151,19 @@ class Wire:
             return
         raise ConnectionResetError("the peer is gone")
 
+    async def hold(self, released):
+        """Wait for an event; ConnectionError as soon as the peer is gone."""
+        gone = asyncio.ensure_future(self.reader.gone.wait())
+        free = asyncio.ensure_future(released.wait())
+        try:
+            await asyncio.wait((gone, free), timeout=SILENCE_SECONDS_MAX,
+                               return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            free.cancel()
+        if not released.is_set():
+            raise ConnectionResetError("the peer is gone")
+
     async def silence(self):
         """Say nothing more until the peer leaves or the time is over."""
         self.keep = False

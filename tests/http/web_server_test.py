@@ -4,11 +4,11 @@
 import glob
 import json
 import os
-import signal
 import threading
 
 from farebox_test import (
     CHAT, CONTRIB, STOP_SECONDS, Gateway, equal, run, true, wait)
+from pool_fixture import kill_all
 
 
 def error_pages(gateway):
@@ -73,18 +73,9 @@ def kill_in_call(gateway, ending):
         gateway.chat(gateway.key, "slow")))
     client.start()
     wait("the call", lambda: gateway.upstream.waiting() == 1)
-    kill_workers(gateway)
+    kill_all(gateway.worker_pids())
     client.join()
     return bool(ending)
-
-
-def kill_workers(gateway):
-    """SIGKILL for all that there are."""
-    for pid in gateway.worker_pids():
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def pool_is_gone(gateway):
@@ -114,7 +105,7 @@ def cheap_endpoints_have_their_own_workers(gateway):
     for path in ("/healthz", "/v1/models", "/v1/balance", "/v1/models/ok"):
         equal(gateway.get(path, gateway.key).status, 200, path)
     equal(gateway.upstream.waiting(), 1, "the calls that it did not wait for")
-    kill_workers(gateway)
+    kill_all(gateway.worker_pids())
     client.join()
     wait("an answer", lambda: gateway.chat(gateway.key).status == 200)
 
