@@ -209,7 +209,8 @@ may_ask(const struct load *load)
 	if (load->requests > 0 ? load->asked >= load->requests :
 	    now_us >= load->end_us)
 		return false;
-	return load->rate <= 0 || (double)load->asked <
+	/* The first one is due at once. */
+	return load->rate <= 0 || load->asked == 0 || (double)load->asked <
 	    (double)(now_us - load->start_us) / 1e6 * load->rate;
 }
 
