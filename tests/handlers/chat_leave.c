@@ -192,19 +192,21 @@ a_silence_is_bridged(void **state)
 	static const char *const pieces[PIECES_MAX] = { "", ROLE, "",
 	    SAYS("abc") FINISH USAGE DONE };
 	struct gateway *g = *state;
+	int64_t before = clock_mono_us();
 
 	gateway_configure(g, "stream_head_ms = 50\nheartbeat_ms = 100\n");
 	will_send(pieces, UPSTREAM_OK);
-	steps[0].silent_ms = 180;
-	steps[2].silent_ms = 130;
+	steps[0].flushes = 2;
+	steps[2].flushes = 4; /* the third was the role */
 	gateway_chat(g, stream_request);
+	assert_true(clock_mono_us() - before >= 250000);
 	assert_string_equal(g->reply.body, KEEP_ALIVE KEEP_ALIVE TOLD_ROLE
 	    KEEP_ALIVE TOLD("abc") TOLD_FINISH COST("0.000033") DONE);
 
 	will_send((const char *const[PIECES_MAX]){ NULL },
 	    UPSTREAM_HEADERS_TIMEOUT);
 	fake_upstream.n_steps = 1;
-	steps[0].silent_ms = 80;
+	steps[0].flushes = 1;
 	gateway_chat(g, stream_request);
 	assert_int_equal(g->reply.http, 200);
 	assert_string_equal(g->reply.body, KEEP_ALIVE

@@ -61,9 +61,10 @@ keep_body(const struct upstream_request *request)
 	fake_upstream.asked_len = len;
 }
 
-/* Asks the caller what the real call asks while nothing arrives. */
+/* Asks the caller what the real call asks while nothing arrives. Its timer is
+ * asked only in a silence that the test wants: others are the machine's. */
 static bool
-heed(const struct upstream_request *request, int64_t *beat_us)
+heed(const struct upstream_request *request, bool is_silent, int64_t *beat_us)
 {
 	int64_t wait_ms;
 
@@ -72,7 +73,7 @@ heed(const struct upstream_request *request, int64_t *beat_us)
 	if (request->client_left && request->client_fd == FAKE_CLIENT_FD &&
 	    request->client_left(request->context))
 		return false;
-	if (!request->beat || clock_mono_us() < *beat_us)
+	if (!is_silent || !request->beat || clock_mono_us() < *beat_us)
 		return true;
 	wait_ms = request->beat(request->context);
 	*beat_us = clock_mono_us() + wait_ms * 1000;
@@ -80,10 +81,20 @@ heed(const struct upstream_request *request, int64_t *beat_us)
 }
 
 static bool
+must_wait(const struct fake_step *step, int64_t waited_us)
+{
+	return waited_us < step->silent_ms * 1000 ||
+	       (waited_us < FAKE_SILENCE_MS_MAX * 1000 &&
+	       fake_upstream.client &&
+	       fake_upstream.client->flushes < step->flushes);
+}
+
+static bool
 take_step(const struct upstream_request *request,
     const struct fake_step *step, int64_t *beat_us)
 {
-	int64_t end_us = clock_mono_us() + step->silent_ms * 1000;
+	bool is_silent = step->silent_ms > 0 || step->flushes > 0;
+	int64_t begin_us = clock_mono_us();
 
 	if (step->act)
 		step->act(fake_upstream.context);
@@ -91,11 +102,11 @@ take_step(const struct upstream_request *request,
 	    request->context))
 		return false;
 	do {
-		if (!heed(request, beat_us))
+		if (!heed(request, is_silent, beat_us))
 			return false;
-		if (step->silent_ms > 0)
+		if (is_silent)
 			clock_sleep_us(1000);
-	} while (clock_mono_us() < end_us);
+	} while (must_wait(step, clock_mono_us() - begin_us));
 	return true;
 }
 

@@ -9,6 +9,7 @@ struct fake_step {
 	const char *piece;  /* arrives; NULL: nothing does */
 	int64_t silent_ms;  /* or nothing does for so long */
 	void (*act)(void *context);
+	unsigned flushes;   /* and until the client was sent so much; 0: no */
 };
 
 /* What one of several providers gives; by default a good answer. */
@@ -24,7 +25,9 @@ struct fake_provider {
 	unsigned calls;
 };
 
-enum { FAKE_ORDER_SIZE = 256 };
+enum { FAKE_ORDER_SIZE = 256, FAKE_SILENCE_MS_MAX = 20000 };
+
+struct fake_client;
 
 /* What the next calls give, and what the last one was asked. */
 struct fake_upstream {
@@ -39,6 +42,7 @@ struct fake_upstream {
 	size_t n_steps;
 	void (*during)(void *context); /* run while the call is under way */
 	void *context;
+	const struct fake_client *client; /* of the request; NULL: none */
 
 	/* Each of these gives what is its own, in place of what is above. */
 	struct fake_provider *providers;

@@ -279,9 +279,11 @@ gateway_ask(struct gateway *g, struct ask ask)
 	reply_clear(&g->reply);
 	fill_client(g, &ask, &fake, length);
 	g->client = &fake;
+	fake_upstream.client = &fake;
 	g->reply.log = serve_quietly(g, &fake.client, &g->reply.end);
 	assert_int_equal(g->arena.used_bytes, 0);
 	g->client = NULL;
+	fake_upstream.client = NULL;
 	g->reply.flushes = fake.flushes;
 	read_reply(&g->reply, fake.out, fake.out_len);
 	return &g->reply;

@@ -213,12 +213,12 @@ static void
 a_stream_moves_on_before_it_begins(void **state)
 {
 	struct gateway *g = *state;
-	static const struct fake_step broken[] = { { "", 0, NULL } };
+	static const struct fake_step broken[] = { { .piece = "" } };
 	static const struct fake_step error[] = {
-		{ EVENT(PROVIDER_ERROR("\"server_error\"", "\"500\"")), 0,
-		    NULL } };
+		{ .piece = EVENT(PROVIDER_ERROR("\"server_error\"",
+		    "\"500\"")) } };
 	static const struct fake_step good[] = {
-		{ ROLE SAYS("Hello") FINISH USAGE DONE, 0, NULL } };
+		{ .piece = ROLE SAYS("Hello") FINISH USAGE DONE } };
 	const struct reply *reply;
 
 	begin(g, CONFIGURED(""));
@@ -243,7 +243,7 @@ a_stream_that_began_does_not(void **state)
 {
 	struct gateway *g = *state;
 	static const struct fake_step half[] = {
-		{ ROLE SAYS("Hel"), 0, NULL } };
+		{ .piece = ROLE SAYS("Hel") } };
 	const struct reply *reply;
 
 	begin(g, CONFIGURED(""));
@@ -261,7 +261,7 @@ static void
 comments_are_no_answer(void **state)
 {
 	struct gateway *g = *state;
-	static const struct fake_step silent[] = { { NULL, 60, NULL } };
+	static const struct fake_step silent[] = { { .flushes = 1 } };
 	const struct reply *reply;
 
 	begin(g, "stream_head_ms = 10\nheartbeat_ms = 100\n" CONFIGURED(""));
@@ -420,7 +420,7 @@ static void
 speech_moves_on(void **state)
 {
 	struct gateway *g = *state;
-	static const struct fake_step half[] = { { "ID3", 0, NULL } };
+	static const struct fake_step half[] = { { .piece = "ID3" } };
 	struct ask ask = { .uri = "/v1/audio/speech", .body =
 	    "{\"model\":\"voice\",\"voice\":\"x\",\"input\":\"Hello\"}" };
 
