@@ -227,7 +227,8 @@ def work(top, broken_flush):
     # After a failed flush there is nothing left to do but to wait.
     seconds = SECONDS // 2 if broken_flush else SECONDS
     workers = [subprocess.Popen([WORKER, "work", store, str(seconds),
-                                 str(number)], env=env)
+                                 str(number)] +
+                                (["flush"] if broken_flush else []), env=env)
                for number in range(WORKERS)]
     codes = [worker.wait() for worker in workers]
     checked = os.path.getsize(journal)

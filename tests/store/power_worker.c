@@ -1,14 +1,16 @@
 /* power_worker.c: fills a store whose writes are noted, and audits an image. */
 /*
  * power_worker setup DIR
- * power_worker work DIR SECONDS SEED
+ * power_worker work DIR SECONDS SEED [flush]
  * power_worker check DIR WORK
  * power_worker audit DIR ACKS [flush]
  *
  * What was acknowledged is written to DIR/acks, a line each, so that the
- * journal of the shim holds it in its place among the store's own writes. An
- * audit gets those lines that came before the power failed, and "flush" when a
- * flush had failed before.
+ * journal of the shim holds it in its place among the store's own writes. Work
+ * goes on for as long as is told, and on a slow machine until there was some
+ * of it, or with "flush" until a flush has failed. An audit gets those lines
+ * that came before the power failed, and "flush" when a flush had failed
+ * before.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +35,11 @@ enum {
 	CUSTOMERS = 4,        /* of an audit, at once: as many as had worked */
 	CUSTOMERS_MS = 60000,
 	SWEEP_MS = 60000,      /* for the holds of the dead to be released */
+	ACKS_MIN = 12,         /* of a worker, however slow the machine is */
+	PATIENCE_MS = 60000,   /* for that, or for a flush to fail */
 };
+
+static unsigned acknowledged;
 
 static struct store *
 open_store(const char *dir)
@@ -72,6 +78,7 @@ acknowledge(int acks, const char *what, uint32_t account,
 	    " %" PRId64 "\n", nano);
 	if (write(acks, line, (size_t)len) != len)
 		_exit(4);
+	acknowledged++;
 }
 
 static void
@@ -145,15 +152,41 @@ serve(struct store *store, int acks, unsigned *seed)
 		acknowledge(acks, "usage", number, &hold.id, usage.cost.nano);
 }
 
-static int
-work(const char *dir, int64_t seconds, unsigned seed)
+static struct gate *
+open_gate(const char *dir)
 {
-	int64_t end_us = clock_mono_us() + seconds * 1000000;
+	char why[STORE_WHY_SIZE];
+	struct gate *gate = gate_open(dir, NULL, NULL, why);
+
+	if (gate)
+		return gate;
+	printf("no gate: %s\n", why);
+	fflush(stdout);
+	_exit(3);
+}
+
+/* gate: one where a flush is to fail, or NULL. */
+static bool
+must_work(int64_t end_us, const struct gate *gate)
+{
+	int64_t now_us = clock_mono_us();
+
+	if (now_us < end_us)
+		return true;
+	return now_us < end_us + PATIENCE_MS * INT64_C(1000) &&
+	       (gate ? !gate_flush_failed(gate) : acknowledged < ACKS_MIN);
+}
+
+static int
+work(const char *dir, int64_t seconds, unsigned seed, bool until_failed)
+{
+	struct gate *gate = until_failed ? open_gate(dir) : NULL;
 	struct store *store = open_store(dir);
+	int64_t end_us = clock_mono_us() + seconds * 1000000;
 	int acks = open_acks(dir);
 	char name[32];
 
-	for (unsigned n = 1; clock_mono_us() < end_us; n++) {
+	for (unsigned n = 1; must_work(end_us, gate); n++) {
 		serve(store, acks, &seed);
 		if (n % 50 == 0)
 			deposit(store, acks, 1 + n % ACCOUNTS,
@@ -328,8 +361,9 @@ main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "setup") == 0)
 		return setup(argv[2]);
-	if (argc == 5 && strcmp(argv[1], "work") == 0)
-		return work(argv[2], atoi(argv[3]), (unsigned)atoi(argv[4]));
+	if (argc >= 5 && strcmp(argv[1], "work") == 0)
+		return work(argv[2], atoi(argv[3]), (unsigned)atoi(argv[4]),
+		    argc == 6);
 	if (argc == 4 && strcmp(argv[1], "check") == 0)
 		return check(argv[2], argv[3]);
 	if (argc == 5 && strcmp(argv[1], "audit") == 0)
