@@ -304,12 +304,11 @@ notes_a_half_closed_client(void **state)
 	close_client(&seen);
 }
 
-/* The client was asked about, but no more than ten times in a second. */
+/* The client is asked about no more than ten times in a second. */
 static void
 expect_unhurried(const struct world *world, const struct seen *seen)
 {
-	assert_in_range(seen->asked, 2,
-	    world->answer.total_us / 1000 / 100 + 1);
+	assert_true(seen->asked <= world->answer.total_us / 1000 / 100 + 1);
 }
 
 /* One who sends more, or only stops sending, may still want the answer. */
@@ -317,9 +316,9 @@ static void
 waits_without_haste_for_one_who_stays(void **state)
 {
 	for (int half = 0; half < 2; half++) {
-		int pieces = 0;
+		int pieces = 0, asked = 0;
 
-		for (int try = 0; pieces < 5; try++) {
+		for (int try = 0; pieces < 5 || asked < 2; try++) {
 			struct seen seen = { .stays = true, .half = half,
 				.leave_at = half };
 			struct world *world = ask(state, &seen,
@@ -334,6 +333,7 @@ waits_without_haste_for_one_who_stays(void **state)
 			expect_unhurried(world, &seen);
 			close_client(&seen);
 			pieces = seen.pieces;
+			asked = seen.asked;
 		}
 	}
 }
@@ -360,8 +360,12 @@ minds_no_client_that_is_not_there(void **state)
 	world = ask(state, &seen, "ok,events=5,gap=0.1");
 	world->request.client_fd = ends[0];
 	world->request.client_left = client_left;
-	world_expect(world, UPSTREAM_OK);
-	expect_unhurried(world, &seen);
+	for (int try = 0; seen.asked < 2; try++) {
+		assert_true(try < TRIES);
+		seen.asked = 0;
+		world_expect(world, UPSTREAM_OK);
+		expect_unhurried(world, &seen);
+	}
 }
 
 /* How late the most punctual beat was; none is early. */
@@ -435,13 +439,14 @@ ends_when_a_beat_says_so(void **state)
 
 /* The call ends in that way after just that long, with such beats. */
 static void
-expect_just(struct world *world, const struct seen *wanted,
+expect_just(struct world *world, const struct seen *wanted, int beats_min,
     enum upstream_rc rc, int64_t ms)
 {
 	struct seen *seen = world->test;
 	int64_t late_us = INT64_MAX;
 
-	for (int try = 0; late_us > PROMPT_MS * 1000; try++) {
+	for (int try = 0; late_us > PROMPT_MS * 1000 ||
+	    seen->beats < beats_min; try++) {
 		assert_true(try < TRIES);
 		*seen = *wanted;
 		world_expect(world, rc);
@@ -461,14 +466,13 @@ keeps_to_its_limits_while_it_beats(void **state)
 	world->request.heartbeat_ms = 7;
 	world->request.beat = beat;
 	world->request.first_byte_timeout_ms = SHORT_MS;
-	expect_just(world, &often, UPSTREAM_HEADERS_TIMEOUT, SHORT_MS);
-	assert_true(seen.beats > 5);
+	expect_just(world, &often, 6, UPSTREAM_HEADERS_TIMEOUT, SHORT_MS);
 
 	/* A beat that takes long moves no limit. */
 	world->request.heartbeat_ms = 1;
 	world->request.total_timeout_ms = SHORT_MS;
 	world->request.first_byte_timeout_ms = 20000;
-	expect_just(world, &slow, UPSTREAM_TOTAL_TIMEOUT, SHORT_MS);
+	expect_just(world, &slow, 1, UPSTREAM_TOTAL_TIMEOUT, SHORT_MS);
 }
 
 static void
@@ -481,14 +485,13 @@ does_not_blame_the_provider_for_a_slow_beat(void **state)
 	world->request.heartbeat_ms = 1;
 	world->request.beat = beat;
 	world->request.stall_timeout_ms = SHORT_MS;
-	for (int try = 0; rc != UPSTREAM_OK; try++) {
+	for (int try = 0; rc != UPSTREAM_OK || seen.beats < 2; try++) {
 		assert_true(try < TRIES);
 		seen = (struct seen){ .again_ms = 1, .block_ms = 400 };
 		upstream_answer_clear(&world->answer);
 		rc = upstream_call(world->upstream, &world->request,
 		    &world->answer);
 	}
-	assert_true(seen.beats > 1);
 }
 
 int

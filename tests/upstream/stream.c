@@ -13,7 +13,7 @@
 #include "upstream/sse.h"
 #include "upstream/stream_scan.h"
 
-enum { SHORT_MS = 300, CONTENT_SIZE = 1 << 21, TIMES_MAX = 64 };
+enum { SHORT_MS = 300, CONTENT_SIZE = 1 << 21, TIMES_MAX = 64, TRIES = 20 };
 
 /* A stream being relayed, and what came of it. */
 struct relayed {
@@ -138,7 +138,7 @@ relays_events_as_they_are_sent(void **state)
 		struct world *world = ask(state, &relayed,
 		    "ok,events=6,gap=0.1");
 
-		assert_true(try < 5);
+		assert_true(try < TRIES);
 		world_expect(world, UPSTREAM_STOPPED);
 		/* The role, six words, the finish, usage and [DONE]. */
 		assert_int_equal(relayed.events, 10);
@@ -212,15 +212,37 @@ takes_large_events(void **state)
 	clear(&relayed);
 }
 
+/* How a stream is to end. */
+struct ending {
+	const char *model;
+	enum upstream_rc rc;
+	int events;
+	bool complete, failed, has_usage;
+};
+
+static bool
+ends_so(void **state, const struct ending *wanted)
+{
+	struct world *world = ask(state, &relayed, wanted->model);
+	bool is_so;
+
+	if (wanted->rc == UPSTREAM_BODY_TIMEOUT)
+		world->request.stall_timeout_ms = SHORT_MS;
+	world_expect(world, wanted->rc);
+	if (wanted->rc == UPSTREAM_BODY_TIMEOUT)
+		world_expect_ms(world, SHORT_MS);
+	is_so = relayed.events == wanted->events &&
+		stream_scan_is_complete(&relayed.scan) == wanted->complete &&
+		relayed.scan.failed == wanted->failed &&
+		relayed.scan.has_usage == wanted->has_usage;
+	clear(&relayed);
+	return is_so;
+}
+
 static void
 tells_how_streams_end(void **state)
 {
-	static const struct {
-		const char *model;
-		enum upstream_rc rc;
-		int events;
-		bool complete, failed, has_usage;
-	} cases[] = {
+	static const struct ending cases[] = {
 		{ "stream-nodone,events=2", UPSTREAM_OK, 5, true, false,
 		    true },
 		{ "stream-nousage,events=2", UPSTREAM_STOPPED, 5, true, false,
@@ -250,34 +272,33 @@ tells_how_streams_end(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct world *world = ask(state, &relayed, cases[i].model);
+		/* On a busy machine the stall may seem to begin early. */
+		int tries = cases[i].rc == UPSTREAM_BODY_TIMEOUT ? TRIES : 1;
 
-		world->request.stall_timeout_ms = SHORT_MS;
-		world_expect(world, cases[i].rc);
-		if (relayed.events != cases[i].events ||
-		    stream_scan_is_complete(&relayed.scan) !=
-			cases[i].complete ||
-		    relayed.scan.failed != cases[i].failed ||
-		    relayed.scan.has_usage != cases[i].has_usage)
-			fail_msg("%s ended otherwise, after %d events",
-			    cases[i].model, relayed.events);
-		if (cases[i].rc == UPSTREAM_BODY_TIMEOUT)
-			world_expect_ms(world, SHORT_MS);
-		clear(&relayed);
+		while (!ends_so(state, &cases[i]))
+			if (--tries == 0)
+				fail_msg("%s ended otherwise, after %d events",
+				    cases[i].model, relayed.events);
 	}
 }
 
 static void
 knows_the_rest_of_a_cut_stream(void **state)
 {
-	struct world *world = ask(state, &relayed, "body-stall,after=180");
 	const char *rest;
-	size_t len;
+	size_t len = 0;
 
-	world->request.stall_timeout_ms = SHORT_MS;
-	world_expect(world, UPSTREAM_BODY_TIMEOUT);
-	assert_true(sse_rest(&relayed.sse, &rest, &len));
-	assert_int_equal(len, 180 - strlen("data: "));
+	for (int try = 0; len != 180 - strlen("data: "); try++) {
+		struct world *world;
+
+		assert_true(try < TRIES);
+		clear(&relayed); /* of the last try */
+		world = ask(state, &relayed, "body-stall,after=180");
+		world->request.stall_timeout_ms = SHORT_MS;
+		world_expect(world, UPSTREAM_BODY_TIMEOUT);
+		if (!sse_rest(&relayed.sse, &rest, &len))
+			len = 0;
+	}
 	assert_int_equal(stream_scan_event(&relayed.scan, rest, len),
 	    STREAM_GARBAGE);
 	clear(&relayed);
