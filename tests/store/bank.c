@@ -211,6 +211,15 @@ start_teller(struct manager *manager, int number)
 		    manager->board_path, index, limit, seed, (char *)NULL);
 		_exit(127);
 	}
+	if (manager->pids[number] < 0)
+		manager->pids[number] = 0; /* to be tried again */
+}
+
+static void
+kill_teller(const struct manager *manager, int number)
+{
+	if (manager->pids[number] > 0)
+		kill(manager->pids[number], SIGKILL);
 }
 
 /* Replaces tellers that are gone; collects other children. */
@@ -222,7 +231,10 @@ replace_tellers(struct manager *manager)
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
 		for (int i = 0; i < manager->tellers; i++)
 			if (manager->pids[i] == pid)
-				start_teller(manager, i);
+				manager->pids[i] = 0;
+	for (int i = 0; i < manager->tellers; i++)
+		if (manager->pids[i] == 0)
+			start_teller(manager, i);
 }
 
 /* Serves until the next kill is due; false when a teller hangs. On a busy
@@ -266,11 +278,11 @@ kill_somebody(struct manager *manager)
 	if (recoverer && dice < 20) {
 		kill(recoverer, SIGKILL);
 	} else if (dice < 98) {
-		kill(manager->pids[rand_r(&manager->seed) % manager->tellers],
-		    SIGKILL);
+		kill_teller(manager, rand_r(&manager->seed) %
+		    manager->tellers);
 	} else {
 		for (int i = 0; i < manager->tellers; i++)
-			kill(manager->pids[i], SIGKILL);
+			kill_teller(manager, i);
 	}
 }
 
@@ -278,8 +290,10 @@ static bool
 close_the_bank(struct manager *manager)
 {
 	int64_t end_us = clock_mono_us() + END_MS * INT64_C(1000);
-	int left = manager->tellers;
+	int left = 0;
 
+	for (int i = 0; i < manager->tellers; i++)
+		left += manager->pids[i] > 0;
 	atomic_store(&manager->board->stop, 1);
 	while (left > 0 && clock_mono_us() < end_us) {
 		pid_t pid = waitpid(-1, NULL, WNOHANG);
@@ -428,7 +442,7 @@ manage(struct manager *manager)
 	if (!close_the_bank(manager))
 		hung = true;
 	for (int i = 0; hung && i < manager->tellers; i++)
-		kill(manager->pids[i], SIGKILL);
+		kill_teller(manager, i);
 	sound = audit(manager, hung);
 	gate_close(manager->gate);
 	unlink(manager->board_path);

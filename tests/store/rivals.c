@@ -162,6 +162,9 @@ stop_rivals(struct game *game, bool hung)
 	atomic_store(&game->ring->over, true);
 	start(game->ring, RIVALS_MAX);
 	for (int i = 0; i < RIVALS_MAX; i++) {
+		/* One that could not be made has no number; -1 is all. */
+		if (game->pids[i] <= 0)
+			continue;
 		if (hung)
 			kill(game->pids[i], SIGKILL);
 		waitpid(game->pids[i], NULL, 0);
