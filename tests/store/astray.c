@@ -23,7 +23,6 @@ enum {
 	RECORDS = 12,
 	RECORDS_LONG = 400,
 	BYTES = 56,      /* as an entry of the ledger has: six fit in a page */
-	PATIENCE_S = 600, /* then whoever still waits is ended */
 };
 
 static char dir[64];
@@ -75,7 +74,6 @@ put_some(uint32_t end)
 	struct store *own;
 	uint32_t number;
 
-	alarm(PATIENCE_S);
 	own = scratch_open(dir);
 	while ((number = atomic_fetch_add(next, 1)) < end)
 		if (store_transact(own, STORE_WRITE, put_body, &number) !=

@@ -21,7 +21,6 @@
 enum {
 	ROUNDS = 3,
 	PROCESSES = 16,
-	PATIENCE_S = 60,      /* then whoever still waits is ended */
 	LOOK_US = 1000,
 	LOOKS_ASLEEP = 50,    /* in a row; nobody sleeps so long but waits */
 	WAIT_US = 3000000,    /* before the gate takes anybody for dead */
@@ -86,7 +85,6 @@ serve(const struct key *key)
 	struct store *store;
 	bool good;
 
-	alarm(PATIENCE_S);
 	store = scratch_open(dir);
 	good = hold_and_settle(store, key);
 	fflush(stdout);
