@@ -4,6 +4,8 @@
 
 #include "base/json_view_private.h"
 
+enum { NUMBER_SIZE = 64 }; /* longer ones are rare */
+
 struct growth {
 	const struct json_view *view;
 	const struct json_part *part; /* the next one */
@@ -103,12 +105,26 @@ grow_object(struct growth *g, uint32_t size)
 	return NULL;
 }
 
+/* It is in range: the view has seen to that. */
+static json_t *
+make_number(json_type type, const char *text, size_t len)
+{
+	char digits[NUMBER_SIZE];
+
+	if (len >= sizeof(digits))
+		return json_loadb(text, len, JSON_DECODE_ANY, NULL);
+	/* What reads numbers wants a string, with an end. */
+	memcpy(digits, text, len);
+	digits[len] = '\0';
+	return type == JSON_INTEGER ? json_integer(strtoll(digits, NULL, 10)) :
+				      json_real(strtod(digits, NULL));
+}
+
 /* Of the next part and all within. */
 static json_t *
 grow(struct growth *g)
 {
 	const struct json_part *part = g->part++;
-	const char *text = g->view->text + part->start;
 
 	switch (part->type) {
 	case JSON_OBJECT:
@@ -117,11 +133,10 @@ grow(struct growth *g)
 		return grow_array(g, part->size);
 	case JSON_STRING:
 		return grow_string(g, part);
-	/* A number is in range, and has the object's end behind it. */
 	case JSON_INTEGER:
-		return json_integer(strtoll(text, NULL, 10));
 	case JSON_REAL:
-		return json_real(strtod(text, NULL));
+		return make_number(part->type, g->view->text + part->start,
+		    part->end - part->start);
 	case JSON_TRUE:
 		return json_true();
 	case JSON_FALSE:
