@@ -9,11 +9,15 @@
 
 #include <jansson.h>
 
+/* Names and values of a request. Each takes up to 250 bytes of memory. */
+enum { JSON_REQUEST_PARTS_MAX = 1 << 19 };
+
 /*
  * Parses text as one JSON object. Returns a new reference, or NULL with a
  * sentence for people in why. Refused: anything but an object, duplicate keys,
  * bad UTF-8, raw NUL bytes, numbers out of range, nesting beyond Jansson's
- * limit (2048). "\u0000" inside a string is allowed.
+ * limit (2048), more than JSON_REQUEST_PARTS_MAX names and values. "\u0000"
+ * inside a string is allowed.
  */
 json_t *json_parse_request(const char *text, size_t len, char *why,
     size_t why_size);

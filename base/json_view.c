@@ -40,6 +40,10 @@ begin(struct reader *r, json_type type, size_t *place)
 	*place = NOT_KEPT;
 	if (r->depth > r->depth_kept)
 		return true;
+	view->overfull = view->parts_most > 0 &&
+	    view->n_parts == view->parts_most;
+	if (view->overfull)
+		return false;
 	if (view->n_parts == view->parts_max) {
 		size_t n = view->parts_max ? 2 * view->parts_max : PARTS_FIRST;
 
@@ -348,6 +352,7 @@ json_view(struct json_view *view, const char *text, size_t len, int depth)
 	view->text = text;
 	view->len = len;
 	view->n_parts = 0;
+	view->overfull = false;
 	return len <= UINT32_MAX && look(&r) == '{' && read_value(&r) &&
 	       look(&r) == '\0' && r.at == r.end;
 }

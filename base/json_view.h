@@ -12,12 +12,17 @@ struct json_part {
 	json_type type;
 };
 
-/* All zero at first. The memory is kept from one text to the next. */
+/*
+ * All zero at first, but for parts_most. The memory is kept from one text to
+ * the next.
+ */
 struct json_view {
 	const char *text;
 	size_t len;
 	struct json_part *part; /* the first one is the object */
 	size_t n_parts, parts_max;
+	size_t parts_most; /* as many may be kept; 0: all */
+	bool overfull;     /* there were more */
 };
 
 /* How deep a view is: the object and its members, or all there is. */
@@ -27,7 +32,7 @@ enum { JSON_VIEW_MEMBERS = 2, JSON_VIEW_ALL = 1 << 20 };
  * Takes one object apart, which it accepts if and only if Jansson does, with
  * "\u0000" allowed in strings and no raw NUL anywhere. The text must outlive
  * the view. What lies deeper than depth is checked and not kept. False when it
- * is no object, or memory runs out.
+ * is no object, has too many parts, or memory runs out.
  */
 bool json_view(struct json_view *view, const char *text, size_t len,
     int depth);

@@ -116,6 +116,34 @@ deep_nesting_is_refused(void **state)
 	free(text);
 }
 
+/* They take many times the memory of their text. */
+static void
+many_values_are_refused(void **state)
+{
+	enum { FIT = JSON_REQUEST_PARTS_MAX - 3 }; /* object, name, array */
+	char *text = malloc(2 * FIT + 16), why[256];
+	size_t len = 5;
+	json_t *value;
+
+	(void)state;
+	assert_non_null(text);
+	memcpy(text, "{\"a\":", 5);
+	for (int i = 0; i < FIT; i++) {
+		text[len++] = i == 0 ? '[' : ',';
+		text[len++] = '0';
+	}
+	memcpy(text + len, "]}", 2);
+	value = json_parse_request(text, len + 2, why, sizeof(why));
+	assert_non_null(value);
+	json_decref(value);
+	memcpy(text + len, ",0]}", 4);
+	assert_refused(text, len + 4, "more than 524288 names and values");
+	value = json_parse_answer(text, len + 4);
+	assert_non_null(value);
+	json_decref(value);
+	free(text);
+}
+
 static void
 little_of_the_text_is_echoed(void **state)
 {
@@ -238,6 +266,7 @@ main(void)
 		cmocka_unit_test(bad_bodies_are_explained),
 		cmocka_unit_test(raw_nul_bytes_are_refused),
 		cmocka_unit_test(deep_nesting_is_refused),
+		cmocka_unit_test(many_values_are_refused),
 		cmocka_unit_test(little_of_the_text_is_echoed),
 		cmocka_unit_test(answers_may_repeat_names),
 		cmocka_unit_test(integers_are_read),
