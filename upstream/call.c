@@ -63,7 +63,7 @@ nearest_limit(const struct call *call)
 		    request->first_byte_timeout_ms, UPSTREAM_HEADERS_TIMEOUT,
 		    "no answer");
 	if (!call->connected_us)
-		consider(&nearest, call->started_us,
+		consider(&nearest, call->tried_us,
 		    request->connect_timeout_ms, UPSTREAM_UNREACHABLE,
 		    "no connection");
 	return nearest;
@@ -204,7 +204,7 @@ note_times(struct call *call)
 	curl_easy_getinfo(call->upstream->easy, CURLINFO_NUM_CONNECTS,
 	    &connections);
 	if (connections > 0 && call->connected_us)
-		answer->connect_us = call->connected_us - call->started_us;
+		answer->connect_us = call->connected_us - call->tried_us;
 	if (call->head_us)
 		answer->first_byte_us = call->head_us - call->started_us;
 	answer->total_us = clock_mono_us() - call->started_us;
@@ -237,6 +237,7 @@ transfer(struct call *call)
 	struct upstream *upstream = call->upstream;
 	enum upstream_rc rc;
 
+	call->tried_us = clock_mono_us();
 	if (curl_multi_add_handle(upstream->multi, upstream->easy) != CURLM_OK)
 		return UPSTREAM_NO_MEMORY;
 	rc = drive(call);

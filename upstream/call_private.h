@@ -31,6 +31,7 @@ struct call {
 	struct upstream_answer *answer;
 	struct curl_slist *headers;
 	int64_t started_us;
+	int64_t tried_us; /* this transfer began; see begin_again() */
 	int64_t connected_us;
 	int64_t head_us;  /* the head of the final answer is complete */
 	int64_t moved_us; /* something of the body arrived */

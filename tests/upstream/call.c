@@ -162,6 +162,10 @@ heeds_goodbyes(void **state)
 	world->request.read_body = read_of_world;
 	world->request.body_context = world;
 	expect_after_goodbyes(world, "2", UPSTREAM_OK, "3");
+	/* What came before a goodbye is no time spent on connecting. */
+	world->request.connect_timeout_ms = 3000;
+	expect_after_goodbyes(world, "1 3500", UPSTREAM_OK, "2");
+	assert_true(world->answer.connect_us < 3500 * 1000);
 	/* Three times, and not for ever. */
 	expect_after_goodbyes(world, "9", UPSTREAM_BROKEN, NULL);
 	expect_after_goodbyes(world, "0", UPSTREAM_OK, "4");

@@ -3,11 +3,13 @@
 
 The body of a request is a number: so many requests are refused, each with a
 GOAWAY that says that it was not taken (RFC 9113, 6.8), before one is answered;
-the answer tells how many requests there were since the last answer.
+the answer tells how many requests there were since the last answer. A second
+number is the milliseconds that each refusal takes.
 """
 
 import socketserver
 import struct
+import time
 
 from odd import serve
 
@@ -51,13 +53,14 @@ class Handler(socketserver.StreamRequestHandler):
         if kind == DATA:
             self.bodies[stream] = self.bodies.get(stream, b"") + data
             if flags & END_STREAM:
-                self.take(stream, int(self.bodies.pop(stream)))
+                self.take(stream, *map(int, self.bodies.pop(stream).split()))
         return True
 
-    def take(self, stream, wanted):
+    def take(self, stream, wanted, refusal_ms=0):
         """A request is whole."""
         if Handler.refused < wanted:
             Handler.refused += 1
+            time.sleep(refusal_ms / 1000)
             self.send(GOAWAY, data=struct.pack("!II", max(stream - 2, 0), 0))
             return
         text = str(Handler.refused + 1).encode()
