@@ -65,9 +65,9 @@ tests_store_export_LDADD = $(db_test_libs)
 tests_store_place_SOURCES = tests/store/place.c $(scratch_sources)
 tests_store_place_LDADD = $(db_test_libs)
 tests_store_place_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=statfs
-tests_store_shared_SOURCES = tests/store/shared.c
+tests_store_shared_SOURCES = tests/store/shared.c tests/store/patient.h
 tests_store_shared_LDADD = $(db_test_libs)
-tests_store_window_SOURCES = tests/store/window.c
+tests_store_window_SOURCES = tests/store/window.c tests/store/patient.h
 tests_store_window_LDADD = $(db_test_libs)
 tests_store_space_SOURCES = tests/store/space.c $(scratch_sources)
 tests_store_space_LDADD = $(db_test_libs)

@@ -14,7 +14,9 @@
 
 #include <cmocka.h>
 
-enum { PROCESSES = 4, TIMES = 5000, FRESH = 1000, TRIES = 20 };
+#include "tests/store/patient.h"
+
+enum { PROCESSES = 4, TIMES = 5000, FRESH = 1000 };
 
 struct table {
 	uint64_t count;
@@ -119,24 +121,13 @@ what_one_writes_others_read(void **state)
 	assert_true(status.st_blocks * 512 >= (off_t)kind.bytes);
 }
 
-/* Whoever has it may have been stopped by the machine for a while. */
-static struct table *
-lock_at_last(struct shared *shared)
-{
-	struct table *table = NULL;
-
-	for (int try = 0; !table && try < TRIES; try++)
-		table = shared_lock(shared);
-	return table;
-}
-
 static int
 count_up(void)
 {
 	struct shared *shared = shared_open(dir, &kind);
 
 	for (int i = 0; shared && i < TIMES; i++) {
-		struct table *table = lock_at_last(shared);
+		struct table *table = patient_lock(shared);
 
 		if (!table)
 			return 1;

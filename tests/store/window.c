@@ -14,6 +14,7 @@
 
 #include "db/shared.h"
 #include "db/window_private.h"
+#include "tests/store/patient.h"
 
 enum {
 	ARRIVALS = 1000000,
@@ -24,7 +25,6 @@ enum {
 	TOKENS_MAX = 1000,
 	LOG_MAX = 4096,     /* of one key's last minute */
 	MANY = 100000,
-	TRIES = 20,         /* of 2 s, to get a lock */
 };
 
 static const int64_t second_us = 1000000;
@@ -489,17 +489,6 @@ static const struct shared_kind shared_kind = {
 	.clear = clear_shared,
 };
 
-/* Whoever has it may have been stopped by the machine for a while. */
-static struct window_table *
-lock_at_last(struct shared *shared)
-{
-	struct window_table *table = NULL;
-
-	for (int try = 0; !table && try < TRIES; try++)
-		table = shared_lock(shared);
-	return table;
-}
-
 /* One of several processes that admit requests, by one clock. */
 static int
 admit_some(struct shared_world *world, const struct naive *keys, uint64_t own)
@@ -508,7 +497,7 @@ admit_some(struct shared_world *world, const struct naive *keys, uint64_t own)
 	struct window_table *table;
 
 	seed = own;
-	while (shared && (table = lock_at_last(shared)) != NULL) {
+	while (shared && (table = patient_lock(shared)) != NULL) {
 		uint32_t key = (uint32_t)draw(KEYS), n = world->n;
 		struct window_id id = id_of(key);
 		int64_t tokens = (int64_t)draw(TOKENS_MAX), when_us;
