@@ -47,10 +47,11 @@ is_free() {
 	! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
+# free_port_from FIRST [PROMISED]: the next free port but for that one.
 free_port_from() {
 	local candidate
 	for ((candidate = $1; candidate < $1 + PORTS_TRIED; candidate++)); do
-		if is_free "$candidate"; then
+		if [ "$candidate" != "${2-}" ] && is_free "$candidate"; then
 			echo "$candidate"
 			return
 		fi
@@ -74,7 +75,7 @@ pick_ports() {
 	[ -n "$demo_port" ] ||
 		fail "the demo's base_url in $conf is not $host:PORT/v1" \
 			"correct it, or remove the file to have it made anew"
-	upstream_port=$(free_port_from "$demo_port")
+	upstream_port=$(free_port_from "$demo_port" "$port")
 	sed -i "$section{s|^\(base_url =\).*|\1 $host:$upstream_port/v1|}" \
 		"$conf"
 }

@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -50,6 +51,12 @@ class State:
         with open(os.path.join(self.folder, "quickstart.env"),
                   encoding="ascii") as text:
             return dict(line.rstrip("\n").split("=", 1) for line in text)
+
+    def demo_port(self):
+        """Where the demo listened."""
+        with open(self.told()["FAREBOX_CONFIG"], encoding="ascii") as text:
+            return re.search(r"base_url = http://127.0.0.1:(\d+)/",
+                             text.read())[1]
 
     def ask(self, method, path, body=None):
         """The status and the JSON of an answer."""
@@ -109,7 +116,9 @@ def daemon(folder, server):
         equal(state.ask("POST", "/chat/completions", HELLO)[0], 200, "chat")
         true(state.run("--daemon").returncode == 1, "a second one starts")
         state.stop()
-        good(state.run("--daemon", "--server", server))
+        # The demo makes way.
+        good(state.run("--daemon", "--server", server, "--port",
+                       state.demo_port()))
         equal(state.told()["FAREBOX_KEY"], told["FAREBOX_KEY"], "the key")
         equal(state.spent(), 3 * COST, "spent in three requests")
         state.stop()
